@@ -1,0 +1,229 @@
+import type { Digest, Id, IdempotencyKey, RunId, SnapshotId } from '../../contract/ids.ts';
+import type { JsonObject } from '../../contract/json.ts';
+import type { Micros } from '../../platform/clock/clock.ts';
+
+/** What the runs of this machine need from the outside; executors implement these, main.ts hands them in. */
+
+// ---- processes -------------------------------------------------------------------------------------------
+
+/** Names one process beyond the reuse of its pid: enough to find and kill it, and its kin, after a restart. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Kernel start time of that pid, as the platform gives it (Linux: clock ticks since boot). */
+  readonly startTime: string;
+  readonly bootId: string;
+  readonly host: string;
+  /** Value of `WAYBILL_MARKER` in the environment of the process and all it starts. */
+  readonly marker: string;
+}
+
+/** How this machine makes sure that nothing is left: the kernel guarantees it, or we search until none is found. */
+export interface Containment {
+  readonly how: 'contained' | 'swept';
+  /** The means in one line, for provenance and doctor: `user+pid namespace, mounted proc`. */
+  readonly means: string;
+}
+
+export interface KillReport {
+  readonly how: Containment['how'];
+  /** Processes that were found alive and signaled. */
+  readonly signaled: number;
+  /** Processes still alive after the grace period and SIGKILL: 0, or the report is a failure. */
+  readonly left: number;
+}
+
+export interface ProcessExit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+export interface ProcessSpec {
+  readonly argv: readonly [string, ...string[]];
+  readonly cwd: string;
+  /** The complete environment; nothing of ours is added but `WAYBILL_MARKER`. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly marker: string;
+}
+
+/** A process that exists but has not begun its program: its identity can be made durable first. */
+export interface HeldProcess {
+  readonly identity: ProcessIdentity;
+  readonly stdin: NodeJS.WritableStream;
+  readonly stdout: NodeJS.ReadableStream;
+  readonly stderr: NodeJS.ReadableStream;
+  /** Lets the program begin. */
+  release(): void;
+  /** Settles once, when the direct process is gone; rejects with `process_spawn_failed` if it never began. */
+  readonly exited: Promise<ProcessExit>;
+  /** SIGTERM to all of the tree, `graceMs`, then SIGKILL; resolves when nothing of it is left. */
+  kill(graceMs: number): Promise<KillReport>;
+}
+
+export interface ProcessPort {
+  readonly containment: Containment;
+  start(spec: ProcessSpec): Promise<HeldProcess>;
+  /** Kills what is left of a process of an earlier, dead runner. */
+  killLeftovers(identity: ProcessIdentity, graceMs: number): Promise<KillReport>;
+}
+
+// ---- agents ----------------------------------------------------------------------------------------------
+
+export interface ArtifactClaim {
+  /** Relative to the workspace, with forward slashes. */
+  readonly path: string;
+  readonly size: number;
+  readonly digest: Digest;
+}
+
+/** A command as the engine hands it over; the agent room adds ids and times of the message itself. */
+export interface AgentCommand {
+  readonly idempotencyKey: IdempotencyKey;
+  readonly runId: RunId;
+  readonly task: string | null;
+  readonly step: string;
+  readonly attempt: number;
+  /** True when the same key may have been sent before (a crash lay between effect and receipt, or a retry). */
+  readonly resent: boolean;
+  readonly action: string;
+  readonly inputs: JsonObject;
+  readonly expectedOutputs: readonly string[];
+  readonly snapshot: { readonly id: SnapshotId; readonly digest: Digest } | null;
+}
+
+export interface AgentAnswer {
+  readonly outputs: JsonObject;
+  readonly artifacts: readonly ArtifactClaim[];
+}
+
+/** What an agent says on its way: kept in the ledger as `agent.log` or `agent.progress`. */
+export interface AgentNote {
+  readonly kind: 'log' | 'progress' | 'stderr';
+  readonly level: 'debug' | 'info' | 'warning' | 'error';
+  readonly message: string;
+  readonly data?: JsonObject;
+  /** Notes dropped before this one, because the agent spoke faster than its budget. */
+  readonly dropped?: number;
+}
+
+export interface AgentSessionContext {
+  readonly runId: RunId;
+  readonly workspaceRoot: string;
+  readonly marker: string;
+  readonly traceparent: string | null;
+  /** Must resolve (durable) before the first command is sent. */
+  readonly onProcess: (identity: ProcessIdentity) => Promise<void>;
+  /** Back-pressure: the next note is read only when the promise of the last one is settled. */
+  readonly onNote: (note: AgentNote) => Promise<void>;
+}
+
+export interface AgentSession {
+  /** What `hello` said; for transports without one, what the configuration says. */
+  readonly agent: { readonly name: string; readonly version: string; readonly dedupe: boolean };
+  /**
+   * Sends one command and waits for its one answer.
+   * @throws WaybillError `agent_*`, `process_*` or `canceled`, with `details.retryable`.
+   */
+  send(command: AgentCommand, control: { readonly deadlineMs: number; readonly signal: AbortSignal }): Promise<AgentAnswer>;
+  /** False once the process is gone or no longer to be trusted; the engine then opens a new session. */
+  readonly usable: boolean;
+  close(graceMs: number): Promise<KillReport>;
+}
+
+/** How an agent is reached and bounded, after defaults have been filled in. */
+export interface AgentSettings {
+  readonly name: string;
+  readonly transport: 'stdio' | 'exec' | 'function';
+  readonly command: readonly string[];
+  /** The in-process agent of the transport `function`. */
+  readonly handler?: (command: AgentCommand, signal: AbortSignal) => Promise<AgentAnswer>;
+  /** Names of environment variables that may pass, beyond the built-in harmless ones. */
+  readonly allowEnv: readonly string[];
+  readonly setEnv: Readonly<Record<string, string>>;
+  readonly helloTimeoutMs: number;
+  readonly deadlineMs: number;
+  readonly heartbeatMs: number;
+  readonly missedHeartbeats: number;
+  readonly retries: number;
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+  /** How many times a dead agent process is started again within one step. */
+  readonly restarts: number;
+  readonly graceMs: number;
+}
+
+export interface AgentPort {
+  open(settings: AgentSettings, context: AgentSessionContext): Promise<AgentSession>;
+}
+
+// ---- the tree --------------------------------------------------------------------------------------------
+
+export type FileKind = 'file' | 'executable' | 'symlink';
+
+export interface SnapshotEntry {
+  /** Path relative to the root, forward slashes; bytes that are not UTF-8 are escaped as `%XX` and `raw` is true. */
+  readonly path: string;
+  readonly kind: FileKind;
+  readonly size: number;
+  readonly digest: Digest;
+  readonly raw?: true;
+}
+
+export interface SnapshotOmission {
+  readonly path: string;
+  readonly reason: 'unreadable' | 'vanished' | 'fifo' | 'socket' | 'device' | 'excluded' | 'submodule';
+}
+
+export interface Snapshot {
+  readonly id: SnapshotId;
+  readonly digest: Digest;
+  /** The rule that chose the files; part of the digest. */
+  readonly rule: 'git' | 'walk';
+  readonly files: readonly SnapshotEntry[];
+  readonly omitted: readonly SnapshotOmission[];
+  readonly bytes: number;
+}
+
+export interface SnapshotRequest {
+  readonly root: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+export interface TreeDifference {
+  readonly path: string;
+  readonly change: 'added' | 'removed' | 'changed';
+}
+
+export interface SnapshotPort {
+  capture(request: SnapshotRequest, signal?: AbortSignal): Promise<Snapshot>;
+}
+
+// ---- facts about the checkout ------------------------------------------------------------------------------
+
+export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly reason: string };
+
+export interface CheckoutFacts {
+  readonly name: Known<string>;
+  readonly remote: Known<string>;
+  readonly commit: Known<string>;
+  readonly branch: Known<string>;
+  readonly dirty: Known<boolean>;
+  readonly readAt: Micros;
+}
+
+export interface CheckoutPort {
+  facts(root: string): Promise<CheckoutFacts>;
+}
+
+// ---- bytes -------------------------------------------------------------------------------------------------
+
+export interface BlobPort {
+  put(bytes: Uint8Array): Promise<Digest>;
+  /** Streams a file into the store; resolves with what was really read. */
+  putFile(path: string): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /** @throws WaybillError `blob_missing` or `blob_corrupt` */
+  get(digest: Digest): Promise<Uint8Array>;
+  has(digest: Digest): Promise<boolean>;
+}
+
+export type TraceParts = { readonly traceId: Id<'traceId'>; readonly spanId: Id<'spanId'> };

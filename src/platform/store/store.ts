@@ -1,0 +1,88 @@
+import type { Kysely } from 'kysely';
+
+/**
+ * All tables, by name. Empty here on purpose: each feature adds its own by declaration merging from its
+ * `tables.ts`, so the store stays free of domain words and every query is still checked by the compiler.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: merged into by the features.
+export interface Database {}
+
+/** What SQLite and PostgreSQL both can hold; times are integers in microseconds, booleans 0/1. */
+export type SqlValue = string | number | bigint | Uint8Array | null;
+
+declare const capability: unique symbol;
+
+/** May read. On SQLite a `readOnly` connection, on PostgreSQL a read-only transaction. */
+export interface ReadTx {
+  readonly [capability]: { readonly read: true };
+  readonly db: Kysely<Database>;
+}
+
+/** May read and write; commit is returning, rollback is throwing. */
+export interface WriteTx {
+  readonly [capability]: { readonly read: true; readonly write: true };
+  readonly db: Kysely<Database>;
+}
+
+/** May write, and holds the lock on one row. */
+export interface LockedTx {
+  readonly [capability]: { readonly read: true; readonly write: true; readonly locked: true };
+  readonly db: Kysely<Database>;
+}
+
+/** The row a `locked` scope holds: a table, its key columns and their values. */
+export interface RowKey {
+  readonly table: keyof Database & string;
+  readonly key: Readonly<Record<string, string | number>>;
+}
+
+/**
+ * One statement of an operation: text per dialect, compiled and prepared once per connection and kept by
+ * identity, so make each a module-level constant. Placeholders are `?` (SQLite) and `$1`, `$2` (PostgreSQL).
+ */
+export interface PreparedSql {
+  readonly sqlite: string;
+  readonly postgres: string;
+}
+
+export interface OperationStatement {
+  readonly sql: PreparedSql;
+  /** Values of each execution, in placeholder order. PostgreSQL may send several rows at once. */
+  readonly rows: readonly (readonly SqlValue[])[];
+  /** When given, the sum of changed rows must equal it, else the whole operation fails with `refuse()`. */
+  readonly expectChanges?: number;
+  readonly refuse?: () => Error;
+}
+
+/** A write made of prepared statements and values only: nothing to await, so it can share a commit with others. */
+export interface Operation {
+  readonly statements: readonly OperationStatement[];
+}
+
+/** A hint that something may have changed; the store is the truth, so a hint may be early, late or missing. */
+export interface Hints {
+  /** Tell followers in this process, and in others where the engine can, that `topic` may have news. */
+  announce(topic: string): void;
+  /**
+   * Resolves at the next hint on `topic` or after `timeoutMs`, whichever is first; never rejects.
+   * Subscribe before reading the store, or a hint can fall between the read and the wait: `subscribe`.
+   */
+  subscribe(topic: string): HintSubscription;
+}
+
+export interface HintSubscription extends Disposable {
+  /** Resolves true when a hint came since the last call, false at the timeout or abort. */
+  next(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+}
+
+export interface Store {
+  readonly engine: 'sqlite' | 'postgres';
+  read<T>(scope: (tx: ReadTx) => Promise<T>): Promise<T>;
+  write<T>(scope: (tx: WriteTx) => Promise<T>): Promise<T>;
+  /** @throws WaybillError `transaction_lock_timeout` when another holder keeps the row past `timeoutMs`. */
+  locked<T>(row: RowKey, scope: (tx: LockedTx) => Promise<T>, options?: { readonly timeoutMs?: number }): Promise<T>;
+  /** Runs an operation in the next group commit; resolves when it is durable, rejects when it left no trace. */
+  submit(operation: Operation): Promise<void>;
+  readonly hints: Hints;
+  close(): Promise<void>;
+}
