@@ -11,7 +11,12 @@ export interface RetryPolicy {
 
 /** What must hold after a step, whatever the agent says of itself. */
 export type Check =
-  | { readonly kind: 'command'; readonly name: string; readonly command: readonly [string, ...string[]]; readonly timeoutMs?: number }
+  | {
+      readonly kind: 'command';
+      readonly name: string;
+      readonly command: readonly [string, ...string[]];
+      readonly timeoutMs?: number;
+    }
   | { readonly kind: 'file'; readonly name: string; readonly path: string; readonly digest?: string };
 
 export interface AgentStep {
@@ -104,14 +109,23 @@ export interface RunContext {
   readonly task: string | null;
   agent(agent: string, step: AgentStep): Promise<AgentResult>;
   exec(command: readonly [string, ...string[]], options?: ExecStep): Promise<ExecResult>;
-  step<T extends JsonValue>(name: string, inputs: JsonValue, fn: (context: StepContext) => T | Promise<T>, options?: StepOptions): Promise<T>;
+  step<T extends JsonValue>(
+    name: string,
+    inputs: JsonValue,
+    fn: (context: StepContext) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T>;
   decide<I extends JsonValue, O extends JsonValue>(engine: DecisionEngine<I, O>, input: I): Promise<O>;
   approval(name: string, request: ApprovalRequest): Promise<ApprovalAnswer>;
   /** Waits for `waybill signal RUN NAME`; returns its payload. */
   signal(name: string): Promise<JsonValue>;
   sleep(name: string, milliseconds: number): Promise<void>;
   /** Runs `fn` once an item, concurrently, each in a scope of its own named by its key. */
-  each<I, T>(items: readonly I[], options: { readonly key: (item: I) => string; readonly concurrency?: number }, fn: (item: I, run: RunContext) => Promise<T>): Promise<T[]>;
+  each<I, T>(
+    items: readonly I[],
+    options: { readonly key: (item: I) => string; readonly concurrency?: number },
+    fn: (item: I, run: RunContext) => Promise<T>,
+  ): Promise<T[]>;
   /** The same run seen through one more scope: steps of equal name in different scopes never meet. */
   scope<T>(name: string, fn: (run: RunContext) => Promise<T>): Promise<T>;
   /** Milliseconds since 1970, recorded. */
@@ -123,7 +137,11 @@ export interface RunContext {
 
 /** The schema of a workflow's input: anything with zod's `safeParse`; a Standard Schema needs no more. */
 export interface InputSchema<I> {
-  safeParse(value: unknown): { success: true; data: I } | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
+  safeParse(
+    value: unknown,
+  ):
+    | { success: true; data: I }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
 }
 
 export interface WorkflowOptions<I> {

@@ -123,7 +123,10 @@ export interface AgentSession {
    * Sends one command and waits for its one answer.
    * @throws WaybillError `agent_*`, `process_*` or `canceled`, with `details.retryable`.
    */
-  send(command: AgentCommand, control: { readonly deadlineMs: number; readonly signal: AbortSignal }): Promise<AgentAnswer>;
+  send(
+    command: AgentCommand,
+    control: { readonly deadlineMs: number; readonly signal: AbortSignal },
+  ): Promise<AgentAnswer>;
   /** False once the process is gone or no longer to be trusted; the engine then opens a new session. */
   readonly usable: boolean;
   close(graceMs: number): Promise<KillReport>;

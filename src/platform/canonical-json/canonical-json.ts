@@ -75,8 +75,12 @@ function writeObject(object: object, path: string, depth: number): string {
 }
 
 function refused(path: string, what: string): WaybillError {
-  return new WaybillError('not_canonical', `cannot be written as canonical JSON: ${what} at ${path === '' ? 'the top' : path}`, {
-    hint: 'Only null, booleans, finite numbers, well-formed strings, arrays and plain objects can be recorded.',
-    details: { path },
-  });
+  return new WaybillError(
+    'not_canonical',
+    `cannot be written as canonical JSON: ${what} at ${path === '' ? 'the top' : path}`,
+    {
+      hint: 'Only null, booleans, finite numbers, well-formed strings, arrays and plain objects can be recorded.',
+      details: { path },
+    },
+  );
 }

@@ -23,7 +23,12 @@ export function makeRunId(now: Micros): RunId {
   return parseId('run', `run-${date}-${clock}-${randomHex(4)}`);
 }
 
-const prefixes = { envelope: ['err_', 16], incident: ['inc_', 8], decision: ['dec_', 16], gateRun: ['gr_', 16] } as const;
+const prefixes = {
+  envelope: ['err_', 16],
+  incident: ['inc_', 8],
+  decision: ['dec_', 16],
+  gateRun: ['gr_', 16],
+} as const;
 
 export function makeId<K extends keyof typeof prefixes>(kind: K): Id<K> {
   const [prefix, bytes] = prefixes[kind];
