@@ -100,6 +100,7 @@ export const errorCodes = {
   receipt_conflict: 3,
   ledger_closed: 3,
   file_write_failed: 3,
+  file_read_failed: 3,
   snapshot_failed: 3,
   blob_missing: 3,
   blob_corrupt: 3,
