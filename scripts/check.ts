@@ -1,0 +1,27 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Check, describeResult, runCheck } from './checks/check.ts';
+import { sourcePaths } from './checks/source-paths.ts';
+import { toolChecks } from './checks/tool-checks.ts';
+import { judgeLayers, readSources } from './layers/check-layers.ts';
+
+// `npm run check [-- --out FILE]`: every check that needs no running program, all at once; two cores are the machine
+// CI has, and no check writes anything. Each says how many things it looked at; the last line adds up.
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { values } = parseArgs({ options: { out: { type: 'string' } } });
+
+const checks: Check[] = [
+  ...toolChecks(root),
+  { name: 'layers', run: async () => judgeLayers(await readSources(root, await sourcePaths(root))) },
+];
+
+const results = await Promise.all(checks.map(runCheck));
+for (const result of results) console.log(describeResult(result));
+
+const passed = results.filter((result) => result.passed).length;
+const failed = results.length - passed;
+if (values.out !== undefined) await writeFile(resolve(values.out), JSON.stringify({ passed, failed }));
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
