@@ -87,6 +87,8 @@ export const errorCodes = {
   store_constraint: 3,
   store_immutable: 3,
   store_closed: 3,
+  store_lane_failed: 3,
+  store_row_missing: 3,
   transaction_awaited_outside: 3,
   transaction_query_pending: 3,
   transaction_statement_failed: 3,

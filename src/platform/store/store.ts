@@ -57,6 +57,12 @@ export interface OperationStatement {
 /** A write made of prepared statements and values only: nothing to await, so it can share a commit with others. */
 export interface Operation {
   readonly statements: readonly OperationStatement[];
+  /**
+   * Operations of one lane are executed in the order of their submission and never overlap. When one fails, those
+   * of its lane already queued behind it are rejected with `store_lane_failed`: they were made for a state that
+   * never came to be. What is submitted after the failure was reported is tried again.
+   */
+  readonly lane?: string;
 }
 
 /** A hint that something may have changed; the store is the truth, so a hint may be early, late or missing. */

@@ -1,0 +1,97 @@
+import { chmodSync, existsSync } from 'node:fs';
+import { constants, DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { CompiledQuery, QueryResult } from 'kysely';
+import { refuseOtherStatements } from '../statement-kind.ts';
+import { storable } from '../storable.ts';
+import type { PreparedSql } from '../store.ts';
+import { sqliteError } from './errors.ts';
+
+/** Statements of closures kept prepared; the oldest goes when there are more. */
+const keptStatements = 500;
+
+const readActions = new Set([
+  constants.SQLITE_SELECT,
+  constants.SQLITE_READ,
+  constants.SQLITE_FUNCTION,
+  constants.SQLITE_RECURSIVE,
+]);
+const writeActions = new Set([
+  ...readActions,
+  constants.SQLITE_INSERT,
+  constants.SQLITE_UPDATE,
+  constants.SQLITE_DELETE,
+]);
+
+/**
+ * One connection. Its authorizer is set once, before anything is prepared, and looks at `#closureMay`:
+ * setting it anew for each closure would make SQLite prepare every statement again. It is asked only when a
+ * statement is prepared, so the store's own statements (begin, commit, operations) pay nothing.
+ */
+export class SqliteConnection {
+  readonly database: DatabaseSync;
+  readonly #operations = new Map<PreparedSql, StatementSync>();
+  readonly #closures = new Map<string, { readonly statement: StatementSync; readonly reads: boolean }>();
+  readonly #actions: ReadonlySet<number>;
+  #inClosure = false;
+
+  constructor(path: string, mode: 'read' | 'write') {
+    const isNew = mode === 'write' && !existsSync(path);
+    // No busy timeout: it would put the whole event loop to sleep; who waits does so with timers.
+    this.database = new DatabaseSync(path, { readOnly: mode === 'read', timeout: 0, allowExtension: false });
+    this.#actions = mode === 'read' ? readActions : writeActions;
+    this.database.setAuthorizer((action) =>
+      this.#inClosure && !this.#actions.has(action) ? constants.SQLITE_DENY : constants.SQLITE_OK,
+    );
+    // By path, not by descriptor: closing a second descriptor of the file would drop SQLite's locks on it.
+    if (isNew) chmodSync(path, 0o600);
+  }
+
+  /** The statement of an operation, prepared at its first use. */
+  operation(sql: PreparedSql): StatementSync {
+    const known = this.#operations.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.database.prepare(sql.sqlite);
+    this.#operations.set(sql, statement);
+    return statement;
+  }
+
+  /** Runs a closure's query under the authorizer. @throws WaybillError */
+  async query(query: CompiledQuery): Promise<QueryResult<unknown>> {
+    try {
+      const { statement, reads } = this.#closureStatement(query.sql);
+      const values = query.parameters.map(storable);
+      if (reads) {
+        const rows = statement.all(...values);
+        return { rows, numAffectedRows: BigInt(rows.length) };
+      }
+      const { changes, lastInsertRowid } = statement.run(...values);
+      return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+    } catch (error) {
+      throw sqliteError(error);
+    }
+  }
+
+  close(): void {
+    this.#operations.clear();
+    this.#closures.clear();
+    if (this.database.isOpen) this.database.close();
+  }
+
+  #closureStatement(sql: string): { readonly statement: StatementSync; readonly reads: boolean } {
+    const known = this.#closures.get(sql);
+    if (known !== undefined) return known;
+    refuseOtherStatements(sql);
+    this.#inClosure = true;
+    let statement: StatementSync;
+    try {
+      statement = this.database.prepare(sql);
+    } finally {
+      this.#inClosure = false;
+    }
+    const entry = { statement, reads: statement.columns().length > 0 };
+    const [oldest] = this.#closures.size >= keptStatements ? this.#closures.keys() : [];
+    if (oldest !== undefined) this.#closures.delete(oldest);
+    this.#closures.set(sql, entry);
+    return entry;
+  }
+}

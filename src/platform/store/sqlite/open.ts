@@ -1,0 +1,145 @@
+import { type Clock, systemClock } from '../../clock/clock.ts';
+import { capability } from '../capability.ts';
+import type { HintSource } from '../hint-board.ts';
+import type { Migration } from '../migrations.ts';
+import { rowMissing } from '../refusals.ts';
+import { refuseNesting, Scope } from '../scope.ts';
+import type { Hints, LockedTx, Operation, ReadTx, RowKey, Store, WriteTx } from '../store.ts';
+import { SqliteConnection } from './connection.ts';
+import { sqliteError } from './errors.ts';
+import { SqliteHints } from './hints.ts';
+import { defaultLockWaitMs, retryWhileBusy } from './lock-wait.ts';
+import { migrateSqlite } from './migrate.ts';
+import { SqliteReader } from './reader.ts';
+import { SqliteWriter } from './writer.ts';
+
+export interface SqliteStoreOptions {
+  /** The database file; its folder must exist. */
+  readonly path: string;
+  readonly migrations: readonly Migration[];
+  readonly clock?: Clock;
+  /** How long a write waits for another process's lock before it fails with `store_busy`. */
+  readonly lockWaitMs?: number;
+}
+
+/**
+ * Opens, and where needed creates and migrates, the embedded store.
+ * @throws WaybillError `store_unavailable`, `store_read_only`, `store_corrupt`, `store_full`, `store_busy`,
+ * `store_newer_schema`, `store_migration_changed`
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, migrations, clock = systemClock, lockWaitMs = defaultLockWaitMs } = options;
+  let connection: SqliteConnection | undefined;
+  try {
+    connection = new SqliteConnection(path, 'write');
+    await prepareFile(connection, lockWaitMs);
+    await migrateSqlite(connection.database, migrations, clock, lockWaitMs);
+    return new SqliteStore(path, connection, lockWaitMs);
+  } catch (error) {
+    connection?.close();
+    throw sqliteError(error);
+  }
+}
+
+async function prepareFile({ database }: SqliteConnection, waitMs: number): Promise<void> {
+  await retryWhileBusy(() => {
+    // Asking first: setting it takes a lock even when nothing changes.
+    if (database.prepare('PRAGMA journal_mode').get()?.journal_mode !== 'wal')
+      database.exec('PRAGMA journal_mode = WAL');
+  }, waitMs);
+  database.exec('PRAGMA synchronous = FULL');
+  // Elsewhere fsync reaches the platter; on macOS only F_FULLFSYNC does.
+  if (process.platform === 'darwin') database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON');
+}
+
+class SqliteStore implements Store {
+  readonly engine = 'sqlite';
+  readonly hints: Hints & HintSource;
+  readonly #connection: SqliteConnection;
+  readonly #writer: SqliteWriter;
+  readonly #reader: SqliteReader;
+  #closing: Promise<void> | undefined;
+
+  constructor(path: string, connection: SqliteConnection, lockWaitMs: number) {
+    this.#connection = connection;
+    this.#writer = new SqliteWriter(connection, lockWaitMs);
+    this.#reader = new SqliteReader(path, lockWaitMs);
+    this.hints = new SqliteHints(path, () => this.#reader.dataVersion());
+  }
+
+  async read<T>(body: (tx: ReadTx) => Promise<T>): Promise<T> {
+    refuseNesting('read');
+    const scope = new Scope();
+    const openDatabase = await kyselyParts();
+    return this.#reader.scope((connection) => {
+      const tx = capability.read(openDatabase(scope, connection));
+      return scope.run(() => body(tx));
+    });
+  }
+
+  async write<T>(body: (tx: WriteTx) => Promise<T>): Promise<T> {
+    refuseNesting('write');
+    const scope = new Scope();
+    const openDatabase = await kyselyParts();
+    return this.#writer.scope(() => {
+      const tx = capability.write(openDatabase(scope, this.#connection));
+      return scope.run(() => body(tx));
+    });
+  }
+
+  async locked<T>(
+    row: RowKey,
+    body: (tx: LockedTx) => Promise<T>,
+    options?: { readonly timeoutMs?: number },
+  ): Promise<T> {
+    refuseNesting('locked');
+    const scope = new Scope();
+    const openDatabase = await kyselyParts();
+    return this.#writer.scope(
+      () => {
+        // The one writer is the lock: nobody else can write anything until this scope has ended.
+        if (!this.#exists(row)) throw rowMissing(row.table);
+        const tx = capability.locked(openDatabase(scope, this.#connection));
+        return scope.run(() => body(tx));
+      },
+      { waitMs: options?.timeoutMs ?? defaultLockWaitMs },
+    );
+  }
+
+  async submit(operation: Operation): Promise<void> {
+    refuseNesting('submit');
+    return this.#writer.submit(operation);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.hints.close();
+    await Promise.all([this.#writer.close(), this.#reader.close()]);
+    this.#connection.close();
+  }
+
+  #exists({ table, key }: RowKey): boolean {
+    const names = Object.keys(key);
+    const where = names.map((name) => `${quoted(name)} = ?`).join(' AND ');
+    const statement = this.#connection.database.prepare(`SELECT 1 FROM ${quoted(table)} WHERE ${where}`);
+    return statement.get(...Object.values(key)) !== undefined;
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Kysely takes longer to load than everything else here, and most commands only submit. */
+async function kyselyParts() {
+  const [{ scopeDatabase }, { sqliteDialect }] = await Promise.all([
+    import('../scope-database.ts'),
+    import('./dialect.ts'),
+  ]);
+  return (scope: Scope, connection: SqliteConnection) =>
+    scopeDatabase(sqliteDialect, scope, (query) => connection.query(query));
+}

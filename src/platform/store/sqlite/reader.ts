@@ -1,0 +1,101 @@
+import type { StatementSync } from 'node:sqlite';
+import { storeClosed } from '../refusals.ts';
+import { SqliteConnection } from './connection.ts';
+import { sqliteError } from './errors.ts';
+import { retryWhileBusy } from './lock-wait.ts';
+
+interface Opened {
+  readonly connection: SqliteConnection;
+  readonly begin: StatementSync;
+  readonly look: StatementSync;
+  readonly end: StatementSync;
+  readonly dataVersion: StatementSync;
+}
+
+/**
+ * Reading scopes, one after the other on one `readOnly` connection: queries are synchronous and a scope awaits
+ * nothing else, so a second connection would gain nothing. Opened at the first use.
+ */
+export class SqliteReader {
+  readonly #path: string;
+  readonly #waitMs: number;
+  #opened: Opened | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(path: string, waitMs: number) {
+    this.#path = path;
+    this.#waitMs = waitMs;
+  }
+
+  /** Runs `body` in a transaction that sees one state of the database from its first to its last query. */
+  scope<T>(body: (connection: SqliteConnection) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(storeClosed());
+    const result = this.#last.then(() => this.#run(body));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** Changes when another connection, of this or another process, has committed. */
+  dataVersion(): number | undefined {
+    if (this.#closed) return undefined;
+    try {
+      return Number(this.#open().dataVersion.get()?.data_version);
+    } catch {
+      // A hint is allowed to be missing; the follower's bounded wait reads the store and meets the real error.
+      return undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
+    this.#opened?.connection.close();
+  }
+
+  async #run<T>(body: (connection: SqliteConnection) => Promise<T>): Promise<T> {
+    let opened: Opened;
+    try {
+      opened = await retryWhileBusy(() => this.#begin(), this.#waitMs);
+    } catch (error) {
+      throw sqliteError(error);
+    }
+    try {
+      return await body(opened.connection);
+    } finally {
+      if (opened.connection.database.isTransaction) opened.end.run();
+    }
+  }
+
+  /** The first look takes the snapshot, so that a busy file is met here and never in the middle of a scope. */
+  #begin(): Opened {
+    const opened = this.#open();
+    opened.begin.run();
+    try {
+      opened.look.get();
+    } catch (error) {
+      opened.end.run();
+      throw error;
+    }
+    return opened;
+  }
+
+  #open(): Opened {
+    if (this.#opened !== undefined) return this.#opened;
+    const connection = new SqliteConnection(this.#path, 'read');
+    try {
+      const { database } = connection;
+      this.#opened = {
+        connection,
+        begin: database.prepare('BEGIN'),
+        look: database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1'),
+        end: database.prepare('ROLLBACK'),
+        dataVersion: database.prepare('PRAGMA data_version'),
+      };
+      return this.#opened;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+}
