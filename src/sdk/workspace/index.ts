@@ -1,4 +1,6 @@
 /** What `import ... from 'waybill'` gives: all that a `waybill.config.ts` and its workflows need. */
+
+export { z } from 'zod';
 export type {
   AgentInput,
   ConfigurationInput,
