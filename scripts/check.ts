@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Check, describeResult, runCheck } from './checks/check.ts';
 import { sourcePaths } from './checks/source-paths.ts';
 import { toolChecks } from './checks/tool-checks.ts';
 import { judgeLayers, readSources } from './layers/check-layers.ts';
+import { checkSchemas } from './schemas/check-schemas.ts';
 
 // `npm run check [-- --out FILE]`: every check that needs no running program, all at once; two cores are the machine
 // CI has, and no check writes anything. Each says how many things it looked at; the last line adds up.
@@ -15,6 +16,7 @@ const { values } = parseArgs({ options: { out: { type: 'string' } } });
 const checks: Check[] = [
   ...toolChecks(root),
   { name: 'layers', run: async () => judgeLayers(await readSources(root, await sourcePaths(root))) },
+  { name: 'schemas', run: () => checkSchemas(join(root, 'schemas', 'v1')) },
 ];
 
 const results = await Promise.all(checks.map(runCheck));
