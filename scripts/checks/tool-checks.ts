@@ -42,7 +42,7 @@ export function toolChecks(root: string): Check[] {
     toolCheck(
       root,
       'biome',
-      ['biome', 'check', '--error-on-warnings', '--colors=off'],
+      ['biome', 'check', '--error-on-warnings', '--diagnostic-level=warn', '--colors=off'],
       'files',
       /Checked (\d+) files?/,
     ),
