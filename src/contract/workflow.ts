@@ -33,11 +33,11 @@ export interface AgentStep {
   readonly accept?: (outputs: JsonObject) => string | undefined;
 }
 
-export interface Artifact {
+export type Artifact = {
   readonly path: string;
   readonly size: number;
   readonly digest: string;
-}
+};
 
 export interface AgentResult {
   readonly outputs: JsonObject;

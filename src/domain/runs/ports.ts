@@ -7,7 +7,7 @@ import type { Micros } from '../../platform/clock/clock.ts';
 // ---- processes -------------------------------------------------------------------------------------------
 
 /** Names one process beyond the reuse of its pid: enough to find and kill it, and its kin, after a restart. */
-export interface ProcessIdentity {
+export type ProcessIdentity = {
   readonly pid: number;
   /** Kernel start time of that pid, as the platform gives it (Linux: clock ticks since boot). */
   readonly startTime: string;
@@ -15,7 +15,7 @@ export interface ProcessIdentity {
   readonly host: string;
   /** Value of `WAYBILL_MARKER` in the environment of the process and all it starts. */
   readonly marker: string;
-}
+};
 
 /** How this machine makes sure that nothing is left: the kernel guarantees it, or we search until none is found. */
 export interface Containment {
@@ -24,13 +24,13 @@ export interface Containment {
   readonly means: string;
 }
 
-export interface KillReport {
+export type KillReport = {
   readonly how: Containment['how'];
   /** Processes that were found alive and signaled. */
   readonly signaled: number;
   /** Processes still alive after the grace period and SIGKILL: 0, or the report is a failure. */
   readonly left: number;
-}
+};
 
 export interface ProcessExit {
   readonly exitCode: number | null;
@@ -66,14 +66,64 @@ export interface ProcessPort {
   killLeftovers(identity: ProcessIdentity, graceMs: number): Promise<KillReport>;
 }
 
+/** One stream of a finished command: bounded text for people, size and digest of all of it for proof. */
+export interface CapturedOutput {
+  readonly text: string;
+  readonly bytes: number;
+  readonly digest: Digest;
+  /** True when `text` leaves out the middle. */
+  readonly truncated: boolean;
+}
+
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: CapturedOutput;
+  readonly stderr: CapturedOutput;
+}
+
+export interface CommandControl {
+  readonly stdin?: string;
+  readonly deadlineMs: number;
+  readonly graceMs: number;
+  readonly signal: AbortSignal;
+  /** Must resolve (durable) before the program begins. */
+  readonly onStart: (identity: ProcessIdentity) => Promise<void>;
+  /** Told when nothing of the process tree is left, however it ended. */
+  readonly onGone: (report: KillReport) => void;
+  /** Output as it comes, well-formed and NUL-free; its promise is back-pressure. */
+  readonly onOutput?: (text: string, stream: 'stdout' | 'stderr') => Promise<void>;
+}
+
+/** Runs one command to its end. */
+export interface CommandPort {
+  /** @throws WaybillError `process_spawn_failed`, `process_signal`, `process_timeout`, `canceled`; an exit code is a result. */
+  run(spec: ProcessSpec, control: CommandControl): Promise<CommandResult>;
+}
+
+/** Who holds a lease: one runner process, named beyond the reuse of its pid. */
+export interface HolderIdentity {
+  readonly pid: number;
+  readonly startTime: string;
+  readonly bootId: string;
+  readonly host: string;
+  /** One of several runners inside the process. */
+  readonly instance: string;
+}
+
+export interface HostPort {
+  readonly self: HolderIdentity;
+  /** `unknown` for a holder on another machine: only its lease's expiry tells. */
+  liveness(holder: HolderIdentity): 'alive' | 'dead' | 'unknown';
+}
+
 // ---- agents ----------------------------------------------------------------------------------------------
 
-export interface ArtifactClaim {
+export type ArtifactClaim = {
   /** Relative to the workspace, with forward slashes. */
   readonly path: string;
   readonly size: number;
   readonly digest: Digest;
-}
+};
 
 /** A command as the engine hands it over; the agent room adds ids and times of the message itself. */
 export interface AgentCommand {
@@ -192,10 +242,10 @@ export interface SnapshotRequest {
   readonly exclude: readonly string[];
 }
 
-export interface TreeDifference {
+export type TreeDifference = {
   readonly path: string;
   readonly change: 'added' | 'removed' | 'changed';
-}
+};
 
 export interface SnapshotPort {
   capture(request: SnapshotRequest, signal?: AbortSignal): Promise<Snapshot>;

@@ -1,5 +1,4 @@
 import { WaybillError } from '../../contract/errors.ts';
-import type { JsonValue } from '../../contract/json.ts';
 
 const plainString = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
@@ -11,7 +10,7 @@ const plainString = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
  * function, a lone surrogate, an integer beyond 2^53, a cycle) is refused.
  * @throws WaybillError `not_canonical` with the JSON pointer of the offending value.
  */
-export function canonicalJson(value: JsonValue): string {
+export function canonicalJson(value: unknown): string {
   return write(value, '', 0);
 }
 

@@ -1,0 +1,34 @@
+import { WaybillError } from '../../../contract/errors.ts';
+import type { Failure } from '../../../contract/evidence.ts';
+import type { JsonObject, JsonValue } from '../../../contract/json.ts';
+import type { Redactor } from '../../../platform/redaction/redactor.ts';
+
+const longest = 2000;
+
+/**
+ * The record of what a step threw. An error of ours keeps its code; anything else is `step_failed` with its
+ * class. Retryable is what the thrower says, and for foreign errors yes: trying again is why retries are set.
+ */
+export function failureOf(error: unknown, redact: Redactor): Failure {
+  if (error instanceof WaybillError) {
+    const { retryable, ...details } = error.details ?? {};
+    return {
+      code: error.code,
+      message: redact.text(error.message.slice(0, longest).toWellFormed()).text,
+      ...(error.hint === undefined ? {} : { hint: redact.text(error.hint.toWellFormed()).text }),
+      retryable: retryable === true,
+      ...(Object.keys(details).length === 0 ? {} : { details: redactMembers(details, redact) }),
+    };
+  }
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  return {
+    code: 'step_failed',
+    message: redact.text(message.slice(0, longest).toWellFormed()).text,
+    retryable: true,
+    ...(error instanceof Error ? { details: { exception: error.name } } : {}),
+  };
+}
+
+function redactMembers(details: JsonObject, redact: Redactor): Record<string, JsonValue> {
+  return Object.fromEntries(Object.entries(details).map(([key, value]) => [key, redact.json(value).value]));
+}

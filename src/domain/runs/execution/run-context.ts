@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { WaybillError } from '../../../contract/errors.ts';
+import { parseId } from '../../../contract/ids.ts';
+import type { JsonValue } from '../../../contract/json.ts';
+import type {
+  AgentResult,
+  AgentStep,
+  ApprovalAnswer,
+  ApprovalRequest,
+  DecisionEngine,
+  ExecResult,
+  ExecStep,
+  RunContext,
+  StepContext,
+  StepOptions,
+} from '../../../contract/workflow.ts';
+import { agentStep } from '../steps/agent-step.ts';
+import { decideStep } from '../steps/decide-step.ts';
+import { execStep } from '../steps/exec-step.ts';
+import { functionStep } from '../steps/function-step.ts';
+import type { StepPlace } from '../steps/step-place.ts';
+import { waitStep } from '../steps/wait-step.ts';
+import type { Execution } from './execution.ts';
+
+/** The run as a workflow sees it, in one scope. Every call is a step. */
+export class ScopedRun implements RunContext {
+  readonly #execution: Execution;
+  readonly #place: StepPlace;
+
+  constructor(execution: Execution, place: StepPlace) {
+    this.#execution = execution;
+    this.#place = place;
+  }
+
+  get runId(): string {
+    return this.#execution.run.runId;
+  }
+
+  get task(): string | null {
+    return this.#place.task;
+  }
+
+  agent(agent: string, step: AgentStep): Promise<AgentResult> {
+    return agentStep(this.#execution, this.#place, agent, step);
+  }
+
+  exec(command: readonly [string, ...string[]], options: ExecStep = {}): Promise<ExecResult> {
+    return execStep(this.#execution, this.#place, command, options);
+  }
+
+  step<T extends JsonValue>(
+    name: string,
+    inputs: JsonValue,
+    fn: (context: StepContext) => T | Promise<T>,
+    options?: StepOptions,
+  ): Promise<T> {
+    const what = { action: 'step', name, inputs, ...(options === undefined ? {} : { options }) };
+    return this.#typed<T>(functionStep(this.#execution, this.#place, what, fn));
+  }
+
+  decide<I extends JsonValue, O extends JsonValue>(engine: DecisionEngine<I, O>, input: I): Promise<O> {
+    return this.#typed<O>(decideStep(this.#execution, this.#place, engine, input));
+  }
+
+  async approval(name: string, request: ApprovalRequest): Promise<ApprovalAnswer> {
+    const { prompt, data, timeoutMs } = request;
+    const inputs = { prompt, ...(data === undefined ? {} : { data }), timeoutMs: timeoutMs ?? null };
+    const answer = await waitStep(this.#execution, {
+      ...this.#place,
+      action: 'approval',
+      name,
+      inputs,
+      timeoutMs: timeoutMs ?? null,
+    });
+    return approvalAnswer(answer);
+  }
+
+  signal(name: string): Promise<JsonValue> {
+    return waitStep(this.#execution, { ...this.#place, action: 'signal', name, inputs: {}, timeoutMs: null });
+  }
+
+  async sleep(name: string, milliseconds: number): Promise<void> {
+    await waitStep(this.#execution, {
+      ...this.#place,
+      action: 'sleep',
+      name,
+      inputs: { milliseconds },
+      timeoutMs: milliseconds,
+    });
+  }
+
+  async each<I, T>(
+    items: readonly I[],
+    options: { readonly key: (item: I) => string; readonly concurrency?: number },
+    fn: (item: I, run: RunContext) => Promise<T>,
+  ): Promise<T[]> {
+    const keys = items.map(options.key);
+    const twice = keys.find((key, index) => keys.indexOf(key) !== index);
+    if (twice !== undefined) {
+      throw new WaybillError('invalid_argument', `run.each got two items with the key ${JSON.stringify(twice)}`, {
+        hint: 'Return a key that is different for each item: it names the scope of its steps.',
+      });
+    }
+    const results: T[] = [];
+    let next = 0;
+    const lane = async () => {
+      for (let index = next++; index < items.length; index = next++) {
+        const item = items[index];
+        const key = keys[index];
+        if (item === undefined || key === undefined) continue;
+        results[index] = await fn(item, this.inScope(`each:${key}`, this.#place.task));
+      }
+    };
+    const lanes = Math.max(1, Math.min(options.concurrency ?? items.length, items.length));
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return results;
+  }
+
+  scope<T>(name: string, fn: (run: RunContext) => Promise<T>): Promise<T> {
+    return fn(this.inScope(name, this.#place.task));
+  }
+
+  /** The same run in one more scope, working on this task. */
+  inScope(name: string, task: string | null): ScopedRun {
+    return new ScopedRun(this.#execution, { scope: [...this.#place.scope, name], task });
+  }
+
+  /** The same scope, working on this task. */
+  onTask(task: string): ScopedRun {
+    return new ScopedRun(this.#execution, { scope: this.#place.scope, task: parseId('task', task) });
+  }
+
+  now(): Promise<number> {
+    return this.#typed<number>(
+      functionStep(this.#execution, this.#place, { action: 'now', name: 'now', inputs: {} }, () =>
+        Math.floor(this.#execution.engine.clock.now() / 1000),
+      ),
+    );
+  }
+
+  random(): Promise<number> {
+    return this.#typed<number>(
+      functionStep(this.#execution, this.#place, { action: 'random', name: 'random', inputs: {} }, () => Math.random()),
+    );
+  }
+
+  uuid(): Promise<string> {
+    return this.#typed<string>(
+      functionStep(this.#execution, this.#place, { action: 'uuid', name: 'uuid', inputs: {} }, () => randomUUID()),
+    );
+  }
+
+  /**
+   * A recorded value is JSON by construction; that it has the type its function declares rests on the function
+   * having returned it, now or before the crash, under the same key.
+   */
+  async #typed<T extends JsonValue>(value: Promise<JsonValue>): Promise<T> {
+    return (await value) as T;
+  }
+}
+
+function approvalAnswer(value: JsonValue): ApprovalAnswer {
+  if (value !== null && typeof value === 'object' && 'approved' in value && 'actor' in value) {
+    const comment = 'comment' in value && typeof value.comment === 'string' ? value.comment : null;
+    return { approved: value.approved === true, actor: String(value.actor), comment };
+  }
+  throw new WaybillError('store_corrupt', 'the receipt of an approval does not hold an answer');
+}

@@ -1,0 +1,74 @@
+import type { SnapshotManifest } from '../../../contract/evidence.ts';
+import type { Digest } from '../../../contract/ids.ts';
+import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
+import type { OperationStatement } from '../../../platform/store/store.ts';
+import type { Engine } from '../engine.ts';
+import * as statements from '../ledger/statements.ts';
+import type { Snapshot } from '../ports.ts';
+
+export interface RecordedTree {
+  readonly snapshot: Snapshot;
+  /** Goes into the commit that names the tree, so that no digest is stored without its manifest. */
+  readonly also: readonly OperationStatement[];
+}
+
+/** Captures the workspace's tree and keeps its manifest; captures asked for at the same time are one. */
+export class TreeRecorder {
+  readonly #engine: Engine;
+  readonly #withContent: boolean;
+  readonly #known = new Set<Digest>();
+  #next: Promise<RecordedTree> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine, withContent: boolean) {
+    this.#engine = engine;
+    this.#withContent = withContent;
+  }
+
+  /** The tree as it is at some moment after this call. */
+  record(): Promise<RecordedTree> {
+    // A capture that is only queued sees everything that was written before now, so it serves this caller too.
+    this.#next ??= this.#queue();
+    return this.#next;
+  }
+
+  async #queue(): Promise<RecordedTree> {
+    await this.#last.catch(() => {});
+    const capture = this.#next;
+    this.#next = undefined;
+    this.#last = capture ?? Promise.resolve();
+    return this.#capture();
+  }
+
+  async #capture(): Promise<RecordedTree> {
+    const { root, snapshot: choice } = this.#engine.workspace;
+    const snapshot = await this.#engine.snapshots.capture({ root, ...choice });
+    if (this.#known.has(snapshot.digest)) return { snapshot, also: [] };
+    if (this.#withContent) await this.#keepContent(snapshot);
+    const manifest = await this.#engine.blobs.put(Buffer.from(canonicalJson(manifestOf(snapshot))));
+    this.#known.add(snapshot.digest);
+    const row = [snapshot.digest, snapshot.id, manifest, this.#engine.clock.now()];
+    return { snapshot, also: [{ sql: statements.insertSnapshot, rows: [row] }] };
+  }
+
+  async #keepContent(snapshot: Snapshot): Promise<void> {
+    for (const file of snapshot.files) {
+      if (file.kind === 'symlink' || file.raw === true || (await this.#engine.blobs.has(file.digest))) continue;
+      await this.#engine.blobs.putFile(`${this.#engine.workspace.root}/${file.path}`);
+    }
+  }
+}
+
+/** The snapshot as its file says it. */
+export function manifestOf(snapshot: Snapshot): SnapshotManifest {
+  return {
+    schema: 'waybill.snapshot.v1',
+    id: snapshot.id,
+    digest: snapshot.digest,
+    rule: snapshot.rule,
+    count: snapshot.files.length,
+    bytes: snapshot.bytes,
+    files: [...snapshot.files],
+    omitted: [...snapshot.omitted],
+  };
+}

@@ -1,0 +1,90 @@
+import type { RunId } from '../../contract/ids.ts';
+import type { Engine } from './engine.ts';
+import type { Execution } from './execution/execution.ts';
+import { answers, doneRow, type RequestRow, requestEvents } from './requests.ts';
+import { settleWait } from './steps/wait-step.ts';
+
+const everyMs = 100;
+
+/**
+ * Where the holder learns what others ask of its runs: one timer and one read for all runs of this process.
+ * Requests are rows, so none is lost when the holder dies before it looked.
+ */
+export class RequestInbox {
+  readonly #engine: Engine;
+  readonly #held = new Map<string, Execution>();
+  #timer: NodeJS.Timeout | undefined;
+  #reading = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  watch(run: RunId, execution: Execution): void {
+    this.#held.set(run, execution);
+    this.#timer ??= setInterval(() => void this.#look(), everyMs).unref();
+  }
+
+  forget(run: RunId): void {
+    this.#held.delete(run);
+    if (this.#held.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      const open = await this.#engine.store.read((tx) =>
+        tx.db.selectFrom('run_request').selectAll().where('done_at', 'is', null).orderBy('created_at').execute(),
+      );
+      for (const request of open) {
+        const execution = this.#held.get(request.run);
+        if (execution !== undefined) await this.#serve(execution, request);
+      }
+    } catch (error) {
+      // A store that cannot be read for a moment: the timer comes again. One that stays so fails the run's own writes.
+      await this.#engine.report({
+        runId: '',
+        step: null,
+        agent: null,
+        code: 'store_unavailable',
+        message: String(error),
+        details: {},
+        input: undefined,
+      });
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #serve(execution: Execution, request: RequestRow): Promise<void> {
+    switch (request.kind) {
+      case 'cancel':
+        return execution.stop({ kind: 'cancel', request: request.id, actor: request.actor, comment: null });
+      case 'pause':
+        return execution.stop({ kind: 'pause', request: request.id, actor: request.actor });
+      case 'approve':
+      case 'deny':
+      case 'signal': {
+        const waiting = [...execution.waits.values()].map((wait) => wait.pending);
+        const answer = answers(request, waiting);
+        if (answer === undefined) return;
+        const wait = execution.takeWait(answer.pending.idempotencyKey);
+        if (wait === undefined) return;
+        const events = requestEvents(request, answer.settlement);
+        await execution
+          .working(() =>
+            settleWait(execution.ledger, answer.pending, execution.run, answer.settlement, events, [
+              doneRow(this.#engine, request, request.kind),
+            ]),
+          )
+          .then(wait.settle, (error: unknown) => execution.stop({ kind: 'error', error }));
+        return;
+      }
+      default:
+        return request.kind satisfies never;
+    }
+  }
+}

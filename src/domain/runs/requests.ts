@@ -1,0 +1,299 @@
+import type { Selectable } from 'kysely';
+import { WaybillError } from '../../contract/errors.ts';
+import type { RunId } from '../../contract/ids.ts';
+import { parseId } from '../../contract/ids.ts';
+import type { JsonValue } from '../../contract/json.ts';
+import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
+import { randomHex } from '../../platform/ids/make-id.ts';
+import type { OperationStatement } from '../../platform/store/store.ts';
+import type { Engine } from './engine.ts';
+import type { Execution } from './execution/execution.ts';
+import type { PendingStep } from './execution/replay.ts';
+import { displayStep } from './keys/step-key.ts';
+import { livingHolder } from './lease/lease.ts';
+import * as statements from './ledger/statements.ts';
+import { type LoadedRun, loadRun, type RunRow, readRunRow } from './load-run.ts';
+import { killLeftovers, releaseUntouched, takeOver } from './resume-run.ts';
+import { isTerminal, readState } from './states.ts';
+import { type Settlement, settleWait } from './steps/wait-step.ts';
+import type { RunRequestTable } from './tables.ts';
+
+/** What anyone but the holder of a run may ask of it. */
+export type RunRequest =
+  | { readonly kind: 'cancel'; readonly comment: string | null }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'approve' | 'deny'; readonly step: string; readonly comment: string | null }
+  | { readonly kind: 'signal'; readonly name: string; readonly payload: JsonValue };
+
+export type RequestRow = Selectable<RunRequestTable>;
+
+export interface RequestAnswer {
+  /** `done`: in the ledger; `kept`: nobody waits for it yet, the run will find it; `unchanged`: there was nothing to do. */
+  readonly outcome: 'done' | 'kept' | 'unchanged';
+  readonly state: string;
+  /** Who did it: the process that holds the run, or we ourselves because nobody does. */
+  readonly by: 'holder' | 'requester';
+}
+
+const patienceMs = 30_000;
+
+/**
+ * Asks something of a run. The request is durable first; then its holder turns it into events, or, when no
+ * living process holds the run, we take the lease and do it ourselves. Asking the same twice equals once.
+ * @throws WaybillError `run_not_found`, `run_finished`, `run_not_waiting`, `lease_lost` when the holder does not answer in time
+ */
+export async function requestRun(
+  engine: Engine,
+  runId: RunId,
+  request: RunRequest,
+  from: { readonly actor: string; readonly idempotencyKey?: string },
+): Promise<RequestAnswer> {
+  const row = await engine.store.read((tx) => readRunRow(tx, runId));
+  const state = readState(row.state);
+  if (isTerminal(state)) {
+    if (request.kind === 'cancel') return { outcome: 'unchanged', state, by: 'requester' };
+    throw new WaybillError('run_finished', `run ${runId} is ${state}: nothing can be asked of it any more`, {
+      hint: `Look at it with: waybill show ${runId}`,
+    });
+  }
+  if (request.kind === 'approve' || request.kind === 'deny') await assertWaited(engine, runId, request.step);
+  const id = await keep(engine, runId, request, from);
+  engine.store.hints.announce(`run:${runId}`);
+  return settle(engine, runId, id);
+}
+
+async function assertWaited(engine: Engine, runId: RunId, step: string): Promise<void> {
+  const loaded = await loadRun(engine.store, runId);
+  const waiting = loaded.pending.filter((pending) => pending.waitingFor === 'approval');
+  if (waiting.some((pending) => names(pending, step))) return;
+  const list = waiting.map((pending) => displayStep(pending.work.step)).join(', ') || 'none';
+  throw new WaybillError(
+    'run_not_waiting',
+    `run ${runId} does not wait for an approval named "${step}" (open: ${list})`,
+    {
+      hint: `See what it waits for: waybill show ${runId}`,
+    },
+  );
+}
+
+/** True when `step` is what a person calls this pending step. */
+function names(pending: PendingStep, step: string): boolean {
+  return pending.work.step.name === step || displayStep(pending.work.step) === step || pending.idempotencyKey === step;
+}
+
+async function keep(
+  engine: Engine,
+  runId: RunId,
+  request: RunRequest,
+  from: { readonly actor: string; readonly idempotencyKey?: string },
+): Promise<string> {
+  const { kind, ...payload } = request;
+  const key = from.idempotencyKey ?? null;
+  const body = canonicalJson(engine.redact.json(payload).value);
+  return engine.store.write(async (tx) => {
+    const same = await tx.db
+      .selectFrom('run_request')
+      .selectAll()
+      .where('run', '=', runId)
+      .where('actor', '=', from.actor)
+      .where((each) =>
+        key === null
+          ? each.and([each('kind', '=', kind), each('payload', '=', body), each('done_at', 'is', null)])
+          : each('idempotency_key', '=', key),
+      )
+      .executeTakeFirst();
+    if (same !== undefined) {
+      if (same.kind === kind && same.payload === body) return same.id;
+      throw new WaybillError('idempotency_key_reused', `the key was used for another request on run ${runId}`, {
+        hint: 'Use a new key for a new request.',
+      });
+    }
+    const id = `req_${randomHex(16)}`;
+    await tx.db
+      .insertInto('run_request')
+      .values({
+        id,
+        run: runId,
+        kind,
+        payload: body,
+        actor: from.actor,
+        idempotency_key: key,
+        created_at: engine.clock.now(),
+        done_at: null,
+        outcome: null,
+      })
+      .execute();
+    return id;
+  });
+}
+
+/** Waits until the holder has done it; does it here when there is no living holder, or none any more. */
+async function settle(engine: Engine, runId: RunId, id: string): Promise<RequestAnswer> {
+  using news = engine.store.hints.subscribe(`run:${runId}`);
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const { request, row } = await engine.store.read(async (tx) => ({
+      row: await readRunRow(tx, runId),
+      request: await tx.db.selectFrom('run_request').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
+    }));
+    if (request.done_at !== null) return { outcome: 'done', state: row.state, by: 'holder' };
+    if (isTerminal(readState(row.state))) return { outcome: 'unchanged', state: row.state, by: 'holder' };
+    if (livingHolder({ ...row, id: runId }, engine.host, engine.clock.now()) === null) {
+      const answer = await withoutHolder(engine, runId, request).catch(ifHeld);
+      if (answer !== undefined) return answer;
+    } else if (request.kind === 'signal' && !(await isAwaited(engine, runId, request))) {
+      return { outcome: 'kept', state: row.state, by: 'holder' };
+    }
+    if (Date.now() > deadline) throw unanswered(runId, row);
+    await news.next(200);
+  }
+}
+
+function ifHeld(error: unknown): undefined {
+  // Somebody took the run at the same moment: then the request is theirs.
+  if (error instanceof WaybillError && error.code === 'lease_held') return undefined;
+  throw error;
+}
+
+function unanswered(runId: RunId, row: RunRow): WaybillError {
+  return new WaybillError('lease_lost', `the holder of run ${runId} did not answer within ${patienceMs / 1000} s`, {
+    hint: 'The request is kept: the holder, or the next resume, will find it.',
+    details: { holder: row.holder },
+  });
+}
+
+async function isAwaited(engine: Engine, runId: RunId, request: RequestRow): Promise<boolean> {
+  const { pending } = await loadRun(engine.store, runId);
+  return answers(request, pending) !== undefined;
+}
+
+/** The pending step a request answers, and how; undefined when none waits for it. */
+export function answers(
+  request: RequestRow,
+  pending: readonly PendingStep[],
+): { readonly pending: PendingStep; readonly settlement: Settlement } | undefined {
+  const payload: JsonValue = JSON.parse(request.payload);
+  if (payload === null || typeof payload !== 'object' || isList(payload)) return undefined;
+  switch (request.kind) {
+    case 'approve':
+    case 'deny': {
+      const found = pending.find(
+        (each) => each.waitingFor === 'approval' && typeof payload.step === 'string' && names(each, payload.step),
+      );
+      const outputs = { approved: request.kind === 'approve', actor: request.actor, comment: payload.comment ?? null };
+      return found === undefined ? undefined : { pending: found, settlement: { outputs } };
+    }
+    case 'signal': {
+      const found = pending.find((each) => each.waitingFor === 'signal' && each.work.step.name === payload.name);
+      return found === undefined ? undefined : { pending: found, settlement: { outputs: payload.payload ?? null } };
+    }
+    case 'cancel':
+    case 'pause':
+      return undefined;
+  }
+}
+
+function isList(value: object): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}
+
+export function doneRow(engine: Engine, request: RequestRow, outcome: string): OperationStatement {
+  return { sql: statements.finishRequest, rows: [[engine.clock.now(), outcome, request.id]] };
+}
+
+/** The events a request becomes, before the step's own. */
+export function requestEvents(request: RequestRow, settlement: Settlement) {
+  const outputs = 'outputs' in settlement ? settlement.outputs : null;
+  const type = request.kind === 'signal' ? ('signal.received' as const) : ('approval.answered' as const);
+  return [{ type, data: { actor: request.actor, answer: outputs } }];
+}
+
+async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow): Promise<RequestAnswer> {
+  const loaded = await loadRun(engine.store, runId);
+  const answer = answers(request, loaded.pending);
+  if (request.kind === 'signal' && answer === undefined)
+    return { outcome: 'kept', state: loaded.row.state, by: 'requester' };
+  const ledger = await takeOver(engine, loaded);
+  try {
+    if (request.kind === 'cancel') return await cancelHere(engine, loaded, ledger, request);
+    if (request.kind === 'pause') {
+      const state = readState(loaded.row.state);
+      await ledger.append({
+        events: [{ type: 'run.paused', data: { actor: request.actor } }],
+        also: [doneRow(engine, request, 'paused')],
+        change: { kind: 'suspend', state: state === 'waiting' ? 'waiting' : 'running', wakeAt: loaded.row.wake_at },
+      });
+      return { outcome: 'done', state: loaded.row.state, by: 'requester' };
+    }
+    if (answer === undefined) {
+      await releaseUntouched(engine, loaded, ledger.epoch);
+      return { outcome: 'unchanged', state: loaded.row.state, by: 'requester' };
+    }
+    const facts = factsOf(loaded);
+    // A resting run is ready to go on at once; an interrupted one stays so until somebody resumes it.
+    const rest = loaded.row.state === 'waiting';
+    await settleWait(
+      ledger,
+      answer.pending,
+      facts,
+      answer.settlement,
+      requestEvents(request, answer.settlement),
+      [doneRow(engine, request, request.kind)],
+      {
+        kind: 'suspend',
+        state: rest ? 'waiting' : 'running',
+        wakeAt: rest ? engine.clock.now() : null,
+      },
+    );
+    return { outcome: 'done', state: loaded.row.state, by: 'requester' };
+  } catch (error) {
+    await releaseUntouched(engine, loaded, ledger.epoch).catch(() => {});
+    throw error;
+  }
+}
+
+async function cancelHere(
+  engine: Engine,
+  loaded: LoadedRun,
+  ledger: Awaited<ReturnType<typeof takeOver>>,
+  request: RequestRow,
+): Promise<RequestAnswer> {
+  const { events, gone } = await killLeftovers(engine, loaded);
+  const { row } = loaded;
+  const how = gone.some((report) => report.how === 'swept') ? 'swept' : engine.processes.containment.how;
+  const payload: JsonValue = JSON.parse(request.payload);
+  await ledger.append({
+    events: [
+      ...events,
+      { type: 'cancel.requested', data: { actor: request.actor, request: payload } },
+      { type: 'run.canceled', data: { actor: request.actor, processes: { how, ended: gone.length, left: 0 } } },
+    ],
+    also: [
+      { sql: statements.deleteAllPending, rows: [[row.id]] },
+      { sql: statements.deleteProcesses, rows: [[row.id]] },
+      doneRow(engine, request, 'canceled'),
+    ],
+    change: {
+      kind: 'finish',
+      state: 'canceled',
+      reason: canonicalJson({ code: 'run_canceled', message: `canceled by ${request.actor}` }),
+      output: null,
+    },
+  });
+  return { outcome: 'done', state: 'canceled', by: 'requester' };
+}
+
+/** What the steps of a stored run have in common. */
+export function factsOf({ row }: LoadedRun): Execution['run'] {
+  const tasks: JsonValue = JSON.parse(row.tasks);
+  return {
+    runId: parseId('run', row.id),
+    workflow: row.workflow,
+    tasks: Array.isArray(tasks) ? tasks.map((task) => String(task)) : [],
+    root: row.root,
+    snapshot:
+      row.snapshot_id === null || row.snapshot_digest === null
+        ? null
+        : { id: row.snapshot_id, digest: parseId('digest', row.snapshot_digest) },
+  };
+}

@@ -1,0 +1,213 @@
+import { WaybillError } from '../../contract/errors.ts';
+import type { RunId } from '../../contract/ids.ts';
+import type { JsonValue } from '../../contract/json.ts';
+import type { AnyWorkflow } from '../../contract/workflow.ts';
+import type { Engine } from './engine.ts';
+import { Execution, type RunFacts } from './execution/execution.ts';
+import { type Outcome, perform } from './execution/perform.ts';
+import { Replay } from './execution/replay.ts';
+import { TreeRecorder } from './execution/tree-recorder.ts';
+import { findByKey } from './find-by-key.ts';
+import { forkOrigin, retryOrigin } from './fork-run.ts';
+import { LedgerWriter } from './ledger/ledger-writer.ts';
+import { type LoadedRun, loadRun, readReceipts } from './load-run.ts';
+import { RequestInbox } from './request-inbox.ts';
+import { factsOf } from './requests.ts';
+import { releaseUntouched, resumeRun } from './resume-run.ts';
+import { createRun, type NewRun, type RunOrigin } from './start-run.ts';
+import { isTerminal, readState } from './states.ts';
+import { AgentSessions } from './steps/agent-sessions.ts';
+
+export interface StartRequest {
+  readonly workflow: string;
+  readonly input: JsonValue;
+  readonly tasks?: readonly string[];
+  readonly actor: string;
+  readonly idempotencyKey?: string;
+}
+
+/** A run this process holds, or one that is there already under the same key. */
+export interface HeldRun {
+  readonly runId: RunId;
+  /** False when an earlier request with the same key made it: nothing is executed again. */
+  readonly created: boolean;
+  /** How this execution ends; rejects with what made it impossible to go on. Null when nothing runs here. */
+  readonly outcome: Promise<Outcome> | null;
+}
+
+export interface ResumeOptions {
+  readonly actor: string;
+  readonly acceptDrift?: boolean;
+}
+
+/**
+ * The runs of one process: starts, resumes, retries and forks them, keeps their leases, and ends them in order.
+ * Reading runs and asking things of them needs no holder: see `requests.ts` and `show-run.ts`.
+ */
+export class Runs {
+  readonly #engine: Engine;
+  readonly #inbox: RequestInbox;
+  readonly #held = new Map<RunId, { readonly execution: Execution; readonly outcome: Promise<Outcome> }>();
+  #stopping: string | undefined;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#inbox = new RequestInbox(engine);
+  }
+
+  /** Makes a run and begins it. Resolves when the run is durable; its work goes on in `outcome`. */
+  async start(request: StartRequest): Promise<HeldRun> {
+    const { tasks, workflow, ...rest } = request;
+    return this.#create({ ...rest, workflow: this.workflow(workflow), tasks: tasks ?? [] });
+  }
+
+  /**
+   * Goes on with a run nobody holds.
+   * @throws WaybillError `run_not_found`, `run_finished`, `lease_held`, `drift`
+   */
+  async resume(runId: RunId, options: ResumeOptions): Promise<HeldRun> {
+    this.#assertOpen();
+    const loaded = await loadRun(this.#engine.store, runId);
+    const state = readState(loaded.row.state);
+    if (isTerminal(state)) throw finishedError(runId, state);
+    const workflow = this.workflow(loaded.row.workflow);
+    const taken = await resumeRun(this.#engine, loaded, {
+      actor: options.actor,
+      acceptDrift: options.acceptDrift === true,
+    });
+    // Read again under the lease: another holder may have gone on between the first read and now.
+    const held = await loadRun(this.#engine.store, runId);
+    if (held.row.epoch !== taken.ledger.epoch) {
+      await releaseUntouched(this.#engine, loaded, taken.ledger.epoch);
+      throw new WaybillError('lease_held', `run ${runId} was taken by another process at the same moment`);
+    }
+    const run = { ...factsOf(held), snapshot: taken.snapshot };
+    const outcome = this.#hold(workflow, run, taken.ledger, {
+      receipts: held.receipts,
+      pending: held.pending,
+      tree: taken.tree,
+      input: held.input,
+    });
+    return { runId, created: true, outcome };
+  }
+
+  /** A new run that shares the good receipts of a failed one. @throws WaybillError `run_not_failed`, `drift` */
+  async retryFailed(
+    runId: RunId,
+    options: ResumeOptions & { readonly reason: string; readonly idempotencyKey?: string },
+  ): Promise<HeldRun> {
+    const loaded = await loadRun(this.#engine.store, runId);
+    return this.#derive(loaded, await retryOrigin(this.#engine, loaded, options), options);
+  }
+
+  /** A new run that shares the receipts before a step. @throws WaybillError `step_not_found`, `drift` */
+  async fork(
+    runId: RunId,
+    options: ResumeOptions & { readonly from: string; readonly idempotencyKey?: string },
+  ): Promise<HeldRun> {
+    const loaded = await loadRun(this.#engine.store, runId);
+    return this.#derive(loaded, await forkOrigin(this.#engine, loaded, options), options);
+  }
+
+  /** Ends every run of this process in order: processes first, then the record; all stay resumable. */
+  async shutdown(signal: string): Promise<void> {
+    this.#stopping = signal;
+    const all = [...this.#held.values()];
+    for (const { execution } of all) execution.stop({ kind: 'interrupt', signal });
+    await Promise.allSettled(all.map(({ outcome }) => outcome));
+  }
+
+  /** @throws WaybillError `workflow_not_found`, naming those there are */
+  workflow(name: string): AnyWorkflow {
+    const workflow = this.#engine.workflows.get(name);
+    if (workflow !== undefined) return workflow;
+    throw new WaybillError(
+      'workflow_not_found',
+      `there is no workflow "${name}" (there are: ${[...this.#engine.workflows.keys()].join(', ')})`,
+      {
+        hint: 'Add it under `workflows` in waybill.config.ts.',
+      },
+    );
+  }
+
+  async #derive(
+    loaded: LoadedRun,
+    origin: RunOrigin,
+    options: { readonly actor: string; readonly idempotencyKey?: string },
+  ): Promise<HeldRun> {
+    const facts = factsOf(loaded);
+    return this.#create({
+      workflow: this.workflow(facts.workflow),
+      input: loaded.input,
+      tasks: facts.tasks,
+      actor: options.actor,
+      origin,
+      ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+    });
+  }
+
+  async #create(request: NewRun): Promise<HeldRun> {
+    this.#assertOpen();
+    const engine = this.#engine;
+    const earlier = await findByKey(engine, request);
+    if (earlier !== undefined) return { runId: earlier, created: false, outcome: null };
+    let created: Awaited<ReturnType<typeof createRun>>;
+    try {
+      created = await createRun(engine, request);
+    } catch (error) {
+      // Of two equal requests at once one inserted first: the other finds its run.
+      const winner = request.idempotencyKey === undefined ? undefined : await findByKey(engine, request);
+      if (winner === undefined) throw error;
+      return { runId: winner, created: false, outcome: null };
+    }
+    const { runId, head, snapshot, root } = created;
+    const ledger = new LedgerWriter(engine.store, engine.clock, { runId, epoch: 1, receipts: 0, ...head });
+    const run: RunFacts = { runId, workflow: request.workflow.name, tasks: request.tasks, root, snapshot };
+    const receipts = request.origin === undefined ? [] : await engine.store.read((tx) => readReceipts(tx, runId));
+    const mode = request.workflow.snapshot;
+    const tree = mode === 'none' ? null : new TreeRecorder(engine, mode === 'content');
+    const outcome = this.#hold(request.workflow, run, ledger, { receipts, pending: [], tree, input: created.input });
+    return { runId, created: true, outcome };
+  }
+
+  #hold(
+    workflow: AnyWorkflow,
+    run: RunFacts,
+    ledger: LedgerWriter,
+    state: Pick<LoadedRun, 'receipts' | 'pending' | 'input'> & { readonly tree: TreeRecorder | null },
+  ): Promise<Outcome> {
+    const engine = this.#engine;
+    const box: { execution?: Execution } = {};
+    const replay = new Replay(state.receipts, state.pending, (error) => box.execution?.stop({ kind: 'error', error }));
+    const sessions = new AgentSessions(engine, run.runId, ledger, null);
+    const execution = new Execution({ engine, run, ledger, replay, tree: state.tree, sessions });
+    box.execution = execution;
+    engine.leases.keep(run.runId, ledger.epoch, (error) => execution.stop({ kind: 'error', error }));
+    this.#inbox.watch(run.runId, execution);
+    if (this.#stopping !== undefined) execution.stop({ kind: 'interrupt', signal: this.#stopping });
+    const outcome = perform(execution, workflow, state.input).finally(() => {
+      engine.leases.release(run.runId);
+      this.#inbox.forget(run.runId);
+      this.#held.delete(run.runId);
+    });
+    this.#held.set(run.runId, { execution, outcome });
+    return outcome;
+  }
+
+  #assertOpen(): void {
+    if (this.#stopping === undefined) return;
+    throw new WaybillError('interrupted', `this process is ending (${this.#stopping}) and takes no new run`);
+  }
+}
+
+function finishedError(runId: RunId, state: string): WaybillError {
+  const hint = {
+    succeeded: `There is nothing left to do. Look at it with: waybill show ${runId}`,
+    failed: `Try again in a new run: waybill resume ${runId} --retry-failed --reason TEXT`,
+    canceled: `A canceled run is not resumed. Begin a new one from a step: waybill fork ${runId} --from STEP`,
+  };
+  return new WaybillError('run_finished', `run ${runId} is ${state}`, {
+    ...(state === 'succeeded' || state === 'failed' || state === 'canceled' ? { hint: hint[state] } : {}),
+    details: { state },
+  });
+}

@@ -1,0 +1,151 @@
+import { WaybillError } from '../../../contract/errors.ts';
+import type { JsonObject } from '../../../contract/json.ts';
+import type { Artifact, ExecResult, ExecStep } from '../../../contract/workflow.ts';
+import { resolveInside } from '../../../platform/files/safe-path.ts';
+import { randomHex } from '../../../platform/ids/make-id.ts';
+import type { Execution } from '../execution/execution.ts';
+import type { CommandResult, KillReport, ProcessIdentity } from '../ports.ts';
+import { forget, processEnded, processStarted } from './agent-sessions.ts';
+import { keepArtifact } from './check-artifacts.ts';
+import { type Attempt, runStep, type StepResult } from './run-step.ts';
+import { defaultDeadlineMs, defaultGraceMs, noRetry, retryPolicy, type StepPlace } from './step-place.ts';
+
+/** One command, run to its end in a process tree of its own. */
+export async function execStep(
+  execution: Execution,
+  place: StepPlace,
+  command: readonly [string, ...string[]],
+  options: ExecStep,
+): Promise<ExecResult> {
+  const inputs: JsonObject = {
+    command,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.okExitCodes === undefined ? {} : { okExitCodes: options.okExitCodes }),
+  };
+  const result = await runStep(
+    execution,
+    {
+      ...place,
+      action: 'exec',
+      name: options.name ?? nameOf(command[0]),
+      inputs,
+      expectedOutputs: options.expectedOutputs ?? [],
+      retry: retryPolicy(options.retry, noRetry),
+      restarts: 0,
+      touchesTree: true,
+      inProcess: false,
+    },
+    (attempt) => perform(execution, attempt, command, options),
+  );
+  return toExecResult(result);
+}
+
+async function perform(
+  execution: Execution,
+  attempt: Attempt,
+  command: readonly [string, ...string[]],
+  options: ExecStep,
+): Promise<StepResult> {
+  const { engine } = execution;
+  const result = await runCommand(execution, attempt, {
+    argv: command,
+    cwd: options.cwd,
+    stdin: options.stdin,
+    env: engine.environment({ allow: options.allowEnv ?? [], set: options.env ?? {} }),
+    deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
+  });
+  const ok = options.okExitCodes ?? [0];
+  if (!ok.includes(result.exitCode)) {
+    const last = engine.redact.text(result.stderr.text.trimEnd().slice(-500)).text;
+    throw new WaybillError('process_exit', `${command[0]} ended with exit code ${result.exitCode}`, {
+      hint: 'Read its output with `waybill events RUN`.',
+      details: { exitCode: result.exitCode, stderr: last, retryable: true },
+    });
+  }
+  const artifacts: Artifact[] = [];
+  for (const path of options.expectedOutputs ?? []) {
+    artifacts.push(await keepArtifact(path, engine.workspace.root, engine.blobs));
+  }
+  return {
+    outputs: {
+      exitCode: result.exitCode,
+      stdout: result.stdout.text,
+      stderr: result.stderr.text,
+      stdoutBytes: result.stdout.bytes,
+      stdoutDigest: result.stdout.digest,
+      stderrBytes: result.stderr.bytes,
+      stderrDigest: result.stderr.digest,
+    },
+    artifacts,
+  };
+}
+
+/** Runs a command as part of an attempt: its process is durable before it begins, and proven gone at the end. */
+export async function runCommand(
+  execution: Execution,
+  attempt: Attempt,
+  what: {
+    readonly argv: readonly [string, ...string[]];
+    readonly cwd?: string | undefined;
+    readonly stdin?: string | undefined;
+    readonly env: Readonly<Record<string, string>>;
+    readonly deadlineMs: number;
+  },
+): Promise<CommandResult> {
+  const { engine, run } = execution;
+  const marker = `${run.runId}.${randomHex(8)}`;
+  const started: { identity: ProcessIdentity | null; gone: KillReport | null } = { identity: null, gone: null };
+  try {
+    return await engine.commands.run(
+      {
+        argv: what.argv,
+        cwd: what.cwd === undefined ? engine.workspace.root : await resolveInside(engine.workspace.root, what.cwd),
+        env: { ...what.env, WAYBILL_RUN_ID: run.runId, WAYBILL_IDEMPOTENCY_KEY: attempt.idempotencyKey },
+        marker,
+      },
+      {
+        ...(what.stdin === undefined ? {} : { stdin: what.stdin }),
+        deadlineMs: what.deadlineMs,
+        graceMs: defaultGraceMs,
+        signal: attempt.signal,
+        onStart: async (identity) => {
+          started.identity = identity;
+          const { events, also } = processStarted(run.runId, what.argv[0], identity, engine.clock.now());
+          for (const event of events) await attempt.note(event.type, event.data, also);
+        },
+        onGone: (report) => {
+          started.gone = report;
+          execution.gone.push(report);
+        },
+        onOutput: async (text, stream) => {
+          await attempt.note('process.output', { stream, text: engine.redact.text(text).text });
+        },
+      },
+    );
+  } finally {
+    if (started.identity !== null && started.gone !== null) {
+      attempt.atEnd([processEnded(what.argv[0], started.identity, started.gone)], [forget(marker)]);
+    }
+  }
+}
+
+function toExecResult(result: StepResult): ExecResult {
+  const outputs = result.outputs;
+  if (outputs === null || typeof outputs !== 'object' || Array.isArray(outputs) || !('exitCode' in outputs)) {
+    throw new WaybillError('store_corrupt', 'the receipt of a command does not hold the result of a command');
+  }
+  const { exitCode, stdout, stderr } = outputs;
+  return {
+    exitCode: typeof exitCode === 'number' ? exitCode : -1,
+    stdout: typeof stdout === 'string' ? stdout : '',
+    stderr: typeof stderr === 'string' ? stderr : '',
+    artifacts: result.artifacts,
+  };
+}
+
+/** `npm` for `/usr/bin/npm`: a step is named after the program. */
+function nameOf(program: string): string {
+  return program.split('/').at(-1) || program;
+}

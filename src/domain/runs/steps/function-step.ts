@@ -1,0 +1,57 @@
+import { WaybillError } from '../../../contract/errors.ts';
+import type { JsonValue } from '../../../contract/json.ts';
+import type { StepContext, StepOptions } from '../../../contract/workflow.ts';
+import type { Execution } from '../execution/execution.ts';
+import { type Attempt, runStep } from './run-step.ts';
+import { noRetry, retryPolicy, type StepPlace } from './step-place.ts';
+
+/** A function of the workflow, run in this process; its result is recorded and never computed again. */
+export async function functionStep<T extends JsonValue>(
+  execution: Execution,
+  place: StepPlace,
+  what: { readonly action: string; readonly name: string; readonly inputs: JsonValue; readonly options?: StepOptions },
+  fn: (context: StepContext) => T | Promise<T>,
+): Promise<JsonValue> {
+  const { options } = what;
+  const result = await runStep(
+    execution,
+    {
+      ...place,
+      action: what.action,
+      name: what.name,
+      inputs: what.inputs,
+      expectedOutputs: [],
+      retry: retryPolicy(options?.retry, noRetry),
+      restarts: 0,
+      touchesTree: options?.touchesWorkspace === true,
+      inProcess: options?.touchesWorkspace !== true,
+    },
+    async (attempt) => ({ outputs: (await bounded(attempt, options?.deadlineMs, fn)) ?? null, artifacts: [] }),
+  );
+  return result.outputs;
+}
+
+async function bounded<T>(
+  attempt: Attempt,
+  deadlineMs: number | undefined,
+  fn: (context: StepContext) => T | Promise<T>,
+): Promise<T> {
+  const context = { attempt: attempt.number, idempotencyKey: attempt.idempotencyKey };
+  if (deadlineMs === undefined) return fn({ ...context, signal: attempt.signal });
+  const timeout = AbortSignal.timeout(deadlineMs);
+  const late = Promise.withResolvers<never>();
+  const give = () =>
+    late.reject(
+      new WaybillError('step_timeout', `the step took longer than its deadline of ${deadlineMs} ms`, {
+        hint: 'Raise `deadlineMs` of the step, or make the function stop when `signal` is aborted.',
+        details: { deadlineMs, retryable: true },
+      }),
+    );
+  timeout.addEventListener('abort', give, { once: true });
+  try {
+    return await Promise.race([fn({ ...context, signal: AbortSignal.any([attempt.signal, timeout]) }), late.promise]);
+  } finally {
+    timeout.removeEventListener('abort', give);
+    late.promise.catch(() => {});
+  }
+}

@@ -1,0 +1,301 @@
+import type { Failure, Receipt, StepReference } from '../../../contract/evidence.ts';
+import type { IdempotencyKey } from '../../../contract/ids.ts';
+import type { JsonValue } from '../../../contract/json.ts';
+import { StepError } from '../../../contract/step-error.ts';
+import type { Artifact, RetryPolicy } from '../../../contract/workflow.ts';
+import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
+import type { OperationStatement } from '../../../platform/store/store.ts';
+import type { Execution } from '../execution/execution.ts';
+import { failureOf } from '../execution/failure.ts';
+import type { PendingStep } from '../execution/replay.ts';
+import { displayStep, idempotencyKey, type StepWork } from '../keys/step-key.ts';
+import type { EventDraft } from '../ledger/event-body.ts';
+import type { Append } from '../ledger/ledger-writer.ts';
+import * as statements from '../ledger/statements.ts';
+import { fullJitter, pause } from './backoff.ts';
+import { keepOutputs, readOutputs, receiptOf } from './receipt.ts';
+
+export interface StepSpec {
+  readonly action: string;
+  readonly name: string;
+  readonly scope: readonly string[];
+  readonly task: string | null;
+  readonly inputs: JsonValue;
+  readonly expectedOutputs: readonly string[];
+  readonly retry: Required<RetryPolicy>;
+  /** Starts again after the death of an agent's process; counted apart from the retries. */
+  readonly restarts: number;
+  /** Record the tree after it. */
+  readonly touchesTree: boolean;
+  /** A function in this process: nothing outlives it, so its start and its finish share one commit. */
+  readonly inProcess: boolean;
+}
+
+/** One try of a step, as the code that does the work sees it. */
+export interface Attempt {
+  readonly number: number;
+  readonly step: StepReference;
+  readonly display: string;
+  readonly idempotencyKey: IdempotencyKey;
+  readonly inputs: JsonValue;
+  /** The key may have been sent before. */
+  readonly resent: boolean;
+  readonly signal: AbortSignal;
+  /** Appends an event of this attempt; resolves when it is durable. */
+  readonly note: (
+    type: EventDraft['type'],
+    data: EventDraft['data'],
+    also?: readonly OperationStatement[],
+  ) => Promise<void>;
+  /** Rows and events that shall be in the same commit as the attempt's end. */
+  readonly atEnd: (events: readonly EventDraft[], also: readonly OperationStatement[]) => void;
+}
+
+export interface StepResult {
+  readonly outputs: JsonValue;
+  readonly artifacts: readonly Artifact[];
+}
+
+const deadAgent = new Set<string>(['agent_exited', 'agent_heartbeat_lost', 'agent_no_hello', 'agent_spawn_failed']);
+
+/**
+ * The life of every step that does work: look it up among what is recorded, else run it, attempt by attempt,
+ * and make its receipt durable before anyone sees the result.
+ * @throws StepError what the receipt of a failed step says, the same on every resume
+ */
+export async function runStep(
+  execution: Execution,
+  spec: StepSpec,
+  perform: (attempt: Attempt) => Promise<StepResult>,
+): Promise<StepResult> {
+  execution.asked();
+  const redacted = execution.engine.redact.json(spec.inputs);
+  const scope = [...spec.scope];
+  const occurrence = execution.occurrences.next(scope, spec.name, redacted.value);
+  const step: StepReference = { scope, name: spec.name, occurrence };
+  const work: StepWork = {
+    action: spec.action,
+    task: spec.task,
+    inputs: redacted.value,
+    expectedOutputs: spec.expectedOutputs,
+    step,
+  };
+  const recorded = execution.replay.claim(work);
+  if (recorded?.kind === 'receipt') {
+    await recorded.delivered;
+    execution.asked();
+    return resultOf(recorded.receipt, execution);
+  }
+  if (!execution.replay.finished) await execution.replay.admitted(work);
+  const one = new OneStep(execution, spec, work, redacted.count, recorded?.pending);
+  const receipt = await execution.working(() => one.perform(perform));
+  return resultOf(receipt, execution);
+}
+
+/** What the workflow gets: always read from the receipt, so live and resumed are the same. */
+export async function resultOf(receipt: Receipt, execution: Execution): Promise<StepResult> {
+  if (receipt.failure !== undefined) throw new StepError(displayStep(receipt.step), receipt.failure);
+  return { outputs: await readOutputs(receipt, execution.engine.blobs), artifacts: receipt.artifacts };
+}
+
+class OneStep {
+  readonly #execution: Execution;
+  readonly #spec: StepSpec;
+  readonly #work: StepWork;
+  readonly #redactions: number;
+  readonly #key: IdempotencyKey;
+  readonly #startedAt: number;
+  #attempt: number;
+  #failures: number;
+  #restarts = 0;
+  #resent: boolean;
+  #endEvents: EventDraft[] = [];
+  #endRows: OperationStatement[] = [];
+
+  constructor(
+    execution: Execution,
+    spec: StepSpec,
+    work: StepWork,
+    redactions: number,
+    pending: PendingStep | undefined,
+  ) {
+    const { run, engine } = execution;
+    this.#execution = execution;
+    this.#spec = spec;
+    this.#work = work;
+    this.#redactions = redactions;
+    // A step left half done keeps the key it was sent with, even when the tree has changed since.
+    this.#key =
+      pending?.idempotencyKey ?? idempotencyKey(work, { snapshot: run.snapshot?.digest ?? null, root: run.root });
+    this.#attempt = pending?.attempt ?? 0;
+    this.#failures = pending?.failures ?? 0;
+    this.#resent = pending !== undefined;
+    this.#startedAt = pending?.startedAt ?? engine.clock.now();
+  }
+
+  async perform(perform: (attempt: Attempt) => Promise<StepResult>): Promise<Receipt> {
+    for (;;) {
+      this.#attempt += 1;
+      const started = await this.#start();
+      try {
+        const result = await perform(this.#handle());
+        return await this.#succeed(started, result);
+      } catch (error) {
+        this.#execution.signal.throwIfAborted();
+        const failure = failureOf(error, this.#execution.engine.redact);
+        const waitMs = this.#nextTry(failure);
+        if (waitMs === null) return await this.#fail(started, failure);
+        await this.#failAttempt(started, failure, waitMs);
+        await pause(waitMs, this.#execution.signal);
+      }
+    }
+  }
+
+  #event(type: EventDraft['type'], data: EventDraft['data']): EventDraft {
+    return { type, step: this.#work.step, attempt: this.#attempt, data };
+  }
+
+  /** Events of the start that are not durable yet: those of a function wait for its finish. */
+  async #start(): Promise<readonly EventDraft[]> {
+    const event = this.#event('attempt.started', {
+      action: this.#spec.action,
+      idempotencyKey: this.#key,
+      inputs: this.#work.inputs,
+      ...(this.#spec.expectedOutputs.length > 0 ? { expectedOutputs: this.#spec.expectedOutputs } : {}),
+      ...(this.#resent ? { resent: true } : {}),
+      ...(this.#redactions > 0 ? { redactions: this.#redactions } : {}),
+    });
+    if (this.#spec.inProcess) return [event];
+    await this.#append({ events: [event], also: [this.#pendingRow()] });
+    return [];
+  }
+
+  #pendingRow(): OperationStatement {
+    const body = canonicalJson({ work: this.#work, failures: this.#failures, until: null });
+    const { run, ledger, engine } = this.#execution;
+    const values = [
+      run.runId,
+      this.#key,
+      this.#spec.action,
+      this.#spec.name,
+      this.#attempt,
+      null,
+      body,
+      ledger.nextSeq,
+      engine.clock.now(),
+    ];
+    return { sql: statements.insertPending, rows: [values] };
+  }
+
+  #handle(): Attempt {
+    return {
+      number: this.#attempt,
+      step: this.#work.step,
+      display: displayStep(this.#work.step),
+      idempotencyKey: this.#key,
+      inputs: this.#work.inputs,
+      resent: this.#resent,
+      signal: this.#execution.signal,
+      note: (type, data, also) =>
+        this.#append({ events: [this.#event(type, data)], ...(also === undefined ? {} : { also }) }).then(() => {}),
+      atEnd: (events, also) => {
+        this.#endEvents.push(...events);
+        this.#endRows.push(...also);
+      },
+    };
+  }
+
+  async #succeed(started: readonly EventDraft[], result: StepResult): Promise<Receipt> {
+    const outputs = this.#execution.engine.redact.json(result.outputs);
+    const stored = await keepOutputs(outputs.value, this.#execution.engine.blobs);
+    return this.#finish(
+      started,
+      this.#event('step.succeeded', result.artifacts.length === 0 ? {} : { artifacts: [...result.artifacts] }),
+      {
+        outcome: 'succeeded',
+        ...stored,
+        artifacts: [...result.artifacts],
+        redactions: this.#redactions + outputs.count,
+      },
+    );
+  }
+
+  async #fail(started: readonly EventDraft[], failure: Failure): Promise<Receipt> {
+    const { engine, run } = this.#execution;
+    const errorId = await engine.report({
+      runId: run.runId,
+      step: displayStep(this.#work.step),
+      agent: null,
+      code: failure.code,
+      message: failure.message,
+      details: failure.details ?? {},
+      input: this.#work.inputs,
+    });
+    const event = this.#event('step.failed', { failure, ...(errorId === null ? {} : { errorId }) });
+    return this.#finish(started, event, { outcome: 'failed', failure, artifacts: [], redactions: this.#redactions });
+  }
+
+  async #finish(
+    started: readonly EventDraft[],
+    closing: EventDraft,
+    what: Pick<Receipt, 'outcome' | 'artifacts' | 'redactions'> & Partial<Receipt>,
+  ): Promise<Receipt> {
+    const { run } = this.#execution;
+    const tree = this.#spec.touchesTree ? await this.#execution.tree?.record() : undefined;
+    const startedAt = this.#startedAt;
+    const appended = await this.#append({
+      events: [...started, ...this.#endEvents, closing],
+      ...(tree === undefined ? {} : { tree: tree.snapshot.digest }),
+      also: [
+        ...(tree?.also ?? []),
+        ...this.#endRows,
+        ...(this.#spec.inProcess ? [] : [{ sql: statements.deletePending, rows: [[run.runId, this.#key]] }]),
+      ],
+      receipt: (place) =>
+        receiptOf({
+          ...what,
+          run,
+          work: this.#work,
+          place,
+          idempotencyKey: this.#key,
+          attempts: this.#attempt,
+          startedAt,
+          treeAfter: tree?.snapshot.digest ?? null,
+        }),
+    });
+    if (appended.receipt === null) throw new Error('an append with a receipt gave none');
+    return appended.receipt;
+  }
+
+  async #failAttempt(started: readonly EventDraft[], failure: Failure, waitMs: number): Promise<void> {
+    const event = this.#event('attempt.failed', { failure, retryInMs: waitMs });
+    await this.#append({
+      events: [...started, ...this.#endEvents, event],
+      also: [...this.#endRows, ...(this.#spec.inProcess ? [] : [this.#pendingRow()])],
+    });
+    this.#endEvents = [];
+    this.#endRows = [];
+    this.#resent = true;
+  }
+
+  /** Milliseconds until the next attempt, or null when the failure is final. */
+  #nextTry(failure: Failure): number | null {
+    if (deadAgent.has(failure.code) && this.#restarts < this.#spec.restarts) {
+      this.#restarts += 1;
+      return fullJitter(this.#restarts, this.#spec.retry);
+    }
+    if (!failure.retryable || this.#failures >= this.#spec.retry.retries) return null;
+    this.#failures += 1;
+    return fullJitter(this.#failures, this.#spec.retry);
+  }
+
+  /** An append that fails is not the step's failure: the whole execution ends, and this step never settles. */
+  async #append(entry: Append): ReturnType<Execution['ledger']['append']> {
+    try {
+      return await this.#execution.ledger.append(entry);
+    } catch (error) {
+      this.#execution.stop({ kind: 'error', error });
+      throw error;
+    }
+  }
+}
