@@ -23,12 +23,12 @@ export const superuser = 'owner';
  * closes, `cat` returns, and the server is stopped and removed.
  */
 const script = `
-folder=$1; native=$2; shift 2
+folder=$1; native=$2; settings=$3; shift 3
 (
   "$native/initdb" -D "$folder/data" -U ${superuser} --auth=trust --no-sync --no-instructions --encoding=UTF8 "$@" &&
   [ ! -e "$folder/stop" ] &&
   exec "$native/postgres" -D "$folder/data" -c listen_addresses= -c unix_socket_directories="$folder" \\
-    -c fsync=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB
+    -c max_connections=200 $settings
 ) >"$folder/log" 2>&1 &
 server=$!
 cat >/dev/null
@@ -42,10 +42,19 @@ const localeFlags = {
   icu: ['--locale=C', '--locale-provider=icu', '--icu-locale=en-US'],
 } as const satisfies Record<PostgresLocale, readonly string[]>;
 
+/** `fast` forgets what a power cut would lose, as tests may; `durable` is PostgreSQL as it comes, for the benchmark. */
+const settings = {
+  fast: '-c fsync=off -c full_page_writes=off -c shared_buffers=32MB',
+  durable: '',
+} as const;
+
 /** Starts a server of its own in a temp folder and returns at once; `connectTo` waits until it answers. */
-export function startPostgres(locale: PostgresLocale = 'C'): PostgresServer {
+export function startPostgres(
+  locale: PostgresLocale = 'C',
+  durability: keyof typeof settings = 'fast',
+): PostgresServer {
   const socket = mkdtempSync(join(tmpdir(), 'waybill-pg-'));
-  const shell = ['sh', '-c', script, 'sh', socket, binaries(), ...localeFlags[locale]];
+  const shell = ['sh', '-c', script, 'sh', socket, binaries(), settings[durability], ...localeFlags[locale]];
   // PostgreSQL refuses to run as root; inside a user namespace it is user 1000 and outside it needs no user at all.
   const asOther = process.getuid?.() === 0 ? ['unshare', '--user', '--map-user=1000', '--map-group=1000'] : [];
   const [command = 'sh', ...args] = [...asOther, ...shell];
