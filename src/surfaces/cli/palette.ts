@@ -15,7 +15,7 @@ export function paletteFor(
   env: Readonly<Record<string, string | undefined>>,
   wanted: boolean,
 ): Palette {
-  const refused = !wanted || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb';
-  const forced = (env['FORCE_COLOR'] ?? '') !== '' && env['FORCE_COLOR'] !== '0';
+  const refused = !wanted || (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
+  const forced = (env.FORCE_COLOR ?? '') !== '' && env.FORCE_COLOR !== '0';
   return picocolors.createColors(!refused && (stream.isTerminal || forced));
 }

@@ -1,9 +1,12 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /**
  * Text from agents and commands, made harmless for a terminal: control characters (which could move the cursor,
- * rename the window or hide what was printed) become visible escapes; newlines and tabs become spaces.
+ * rename the window or hide what was printed) become visible escapes, colours are dropped, newlines and tabs
+ * become spaces.
  */
 export function printableLine(text: string, longest = 2_000): string {
-  const line = text
+  const line = stripVTControlCharacters(text)
     .replaceAll(/[\t\r\n]+/g, ' ')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal.
     .replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, escaped)

@@ -1,0 +1,108 @@
+import { resolve } from 'node:path';
+import { type Palette, paletteFor } from './palette.ts';
+import type { Host, Program } from './program.ts';
+
+/** What was said before or after any command. */
+export interface GlobalOptions {
+  readonly json: boolean;
+  readonly color: boolean;
+  readonly workspace: string | undefined;
+}
+
+/** Why a command ended early; its exit code says so. */
+export class Stop {
+  readonly #controller = new AbortController();
+  #received: 'SIGINT' | 'SIGTERM' | null = null;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get received(): 'SIGINT' | 'SIGTERM' | null {
+    return this.#received;
+  }
+
+  request(signal: 'SIGINT' | 'SIGTERM'): void {
+    this.#received ??= signal;
+    this.#controller.abort();
+  }
+
+  /** 128 and the number of the signal, as shells have it. */
+  static exitCode(signal: 'SIGINT' | 'SIGTERM'): number {
+    return signal === 'SIGINT' ? 130 : 143;
+  }
+}
+
+/** What a command works with: where to print, how to reach the program, how it is told to stop. */
+export class CliContext {
+  readonly host: Host;
+  readonly global: GlobalOptions;
+  /** For standard output: results. */
+  readonly palette: Palette;
+  /** For standard error: progress. */
+  readonly progressPalette: Palette;
+  exitCode = 0;
+
+  constructor(host: Host, global: GlobalOptions) {
+    this.host = host;
+    this.global = global;
+    this.palette = paletteFor(host.terminal.stdout, host.env, global.color);
+    this.progressPalette = paletteFor(host.terminal.stderr, host.env, global.color);
+  }
+
+  get json(): boolean {
+    return this.global.json;
+  }
+
+  /** The folder commands work from: `--workspace DIR`, else where the command was typed. */
+  get start(): string {
+    return resolve(this.host.cwd, this.global.workspace ?? '.');
+  }
+
+  /** A path a person typed, from where they typed it. */
+  path(typed: string): string {
+    return resolve(this.host.cwd, typed);
+  }
+
+  print(text: string): Promise<void> {
+    return this.host.terminal.stdout.write(`${text}\n`);
+  }
+
+  /** Progress and remarks; never part of a result. */
+  note(text: string): Promise<void> {
+    return this.host.terminal.stderr.write(`${text}\n`);
+  }
+
+  /** The one document of a command that does not stream, or its lines for a person. */
+  async result(document: () => object, text: () => string): Promise<void> {
+    await this.print(this.json ? JSON.stringify(document(), null, 2) : text());
+  }
+
+  /** Finds the workspace, opens the program, and closes it again whatever happens. */
+  async withProgram<T>(use: (program: Program) => Promise<T>): Promise<T> {
+    const { findWorkspace } = await import('../../domain/workspace/find-workspace.ts');
+    const program = await this.host.openProgram(await findWorkspace(this.start));
+    try {
+      return await use(program);
+    } finally {
+      await program.close();
+    }
+  }
+
+  /**
+   * Runs something long that can be stopped: the first SIGINT or SIGTERM asks it to end in order, the second
+   * ends the process at once. Sets the exit code 130 or 143 when it was asked.
+   */
+  async stoppable<T>(use: (stop: Stop) => Promise<T>): Promise<T> {
+    const stop = new Stop();
+    using _ = this.host.terminal.onStop((signal) => {
+      if (stop.received !== null) this.host.terminal.exit(Stop.exitCode(signal));
+      stop.request(signal);
+    });
+    try {
+      return await use(stop);
+    } finally {
+      if (stop.received !== null) this.exitCode = Stop.exitCode(stop.received);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { Command, CommanderError } from 'commander';
+import { CliContext, type GlobalOptions } from './cli-context.ts';
+import { commandTable } from './command-table.ts';
+import type { Host } from './program.ts';
+import { reportError } from './report-error.ts';
+import { usageError } from './usage-error.ts';
+
+/**
+ * The command line: reads the arguments (without the program's own name), runs one command, prints.
+ * @returns the exit code: 0 done, 1 the work failed, 2 usage or configuration, 3 infrastructure, 130/143 stopped
+ */
+export async function runCli(args: readonly string[], host: Host): Promise<number> {
+  const context: { current: CliContext | undefined } = { current: undefined };
+  const root = rootCommand(host);
+  const printed: string[] = [];
+  configure(root, (text) => printed.push(text));
+  const forCommand = () => {
+    context.current ??= new CliContext(host, globalOptions(root));
+    return context.current;
+  };
+  const loaders = new Map<Command, () => Promise<void>>();
+  for (const { name, summary, load } of commandTable) {
+    const command = root.command(name).description(summary);
+    loaders.set(command, async () => (await load()).define(command, forCommand));
+  }
+  root.hook('preSubcommand', (_, command) => loaders.get(command)?.());
+  try {
+    await root.parseAsync([...args], { from: 'user' });
+    return context.current?.exitCode ?? 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      await host.terminal.stdout.write(printed.join(''));
+      return 0;
+    }
+    if (error instanceof CommanderError && error.code === 'commander.help') {
+      // Nothing was asked for: the help is the message, and it is not a result.
+      await host.terminal.stderr.write(printed.join(''));
+      return 2;
+    }
+    return await reportError(
+      host,
+      outputOptions(args),
+      error instanceof CommanderError ? fromCommander(error, args) : error,
+    );
+  }
+}
+
+function rootCommand(host: Host): Command {
+  return new Command('waybill')
+    .description('Crash-safe, provable runs of coding agents and build jobs.')
+    .version(host.version, '-V, --version', 'print the version')
+    .option('--json', 'print JSON: one document, or one a line where it streams', false)
+    .option('-C, --workspace <dir>', 'work in the workspace of this folder')
+    .option('--no-color', 'no colours, also on a terminal')
+    .helpCommand('help [command]', 'show what a command does')
+    .addHelpText(
+      'after',
+      `
+Begin with:
+  $ waybill init                      make this folder a workspace
+  $ waybill exec -- npm test          run one command, recorded
+  $ waybill run --task T-0001         let the agents do a task
+  $ waybill help run                  more about a command
+
+Exit codes: 0 done, 1 the work failed, 2 usage or configuration, 3 infrastructure, 130/143 stopped.`,
+    );
+}
+
+/** Sub-commands inherit this. Output is collected, because commander's own writes cannot be awaited. */
+function configure(root: Command, collect: (text: string) => void): void {
+  root.exitOverride().configureOutput({ writeOut: collect, writeErr: collect, outputError: () => {} });
+}
+
+function globalOptions(root: Command): GlobalOptions {
+  const { json, color, workspace } = root.opts<{ json: boolean; color: boolean; workspace?: string }>();
+  return { json, color, workspace };
+}
+
+/** The arguments that are ours: behind `--` they belong to somebody else. */
+function ownArguments(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--');
+  return end < 0 ? args : args.slice(0, end);
+}
+
+/** How to print an error about arguments that could not be parsed. */
+function outputOptions(args: readonly string[]): { readonly json: boolean; readonly color: boolean } {
+  const own = ownArguments(args);
+  return { json: own.includes('--json'), color: !own.includes('--no-color') };
+}
+
+function fromCommander(error: CommanderError, args: readonly string[]): Error {
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1];
+  const command = commandTable.find(({ name }) => ownArguments(args).includes(name));
+  const help = command === undefined ? 'See `waybill --help`.' : `See \`waybill ${command.name} --help\`.`;
+  return usageError(first, suggestion === undefined ? help : `Did you mean ${suggestion}? ${help}`);
+}

@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import type { CliContext } from '../cli-context.ts';
+import { printableLine } from '../printable.ts';
+import type { AgentReport } from '../program.ts';
+import { usageError } from '../usage-error.ts';
+
+export function define(command: Command, context: () => CliContext): void {
+  command
+    .command('check')
+    .description('run the conformance cases of waybill.agent.v1 against an agent')
+    .usage('[options] -- <command> [arguments...]')
+    .argument('<command...>', 'how the agent is started, behind --')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ waybill agents check -- node agents/builder.mjs`,
+    )
+    .action(async ([program, ...rest]: readonly string[]) => {
+      if (program === undefined) throw usageError('no agent is named', 'Name its command behind --.');
+      await context().stoppable(async (stop) => {
+        const report = await context().host.tools.checkAgent([program, ...rest], { signal: stop.signal });
+        const passed = report.cases.length > 0 && report.cases.every((each) => each.passed);
+        await context().result(
+          () => ({ passed, ...report }),
+          () => text(context(), report),
+        );
+        if (!passed) context().exitCode = 1;
+      });
+    });
+}
+
+function text(context: CliContext, { agent, cases }: AgentReport): string {
+  const { green, red, bold } = context.palette;
+  const good = cases.filter(({ passed }) => passed).length;
+  return [
+    ...(agent === null ? [] : [bold(printableLine(`${agent.name} ${agent.version}`))]),
+    ...cases.map(({ name, passed, message }) =>
+      passed
+        ? `  ${green('✓')} ${name}`
+        : `  ${red('✗')} ${name}${message === null ? '' : `: ${printableLine(message)}`}`,
+    ),
+    `${good} of ${cases.length} cases passed`,
+  ].join('\n');
+}

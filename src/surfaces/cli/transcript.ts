@@ -1,0 +1,139 @@
+import type { LedgerEvent } from '../../contract/evidence.ts';
+import { durationText } from './duration.ts';
+import type { Palette } from './palette.ts';
+import { printableLine, printableLines } from './printable.ts';
+import { failureText, fieldOf, findingText, listOf, numberField, stepName, textField } from './step-words.ts';
+
+/**
+ * Tells a run's events as they come, in few words: what begins, what ends and how long it took, what agents
+ * say on the way. Feed it each event once, in order; it answers with the lines to print, if any.
+ */
+export class Transcript {
+  readonly #runId: string;
+  readonly #palette: Palette;
+  /** Steps at work, by name, and when each began (milliseconds since 1970). */
+  readonly #working = new Map<string, number>();
+  #startedAt: number | undefined;
+
+  constructor(runId: string, palette: Palette) {
+    this.#runId = runId;
+    this.#palette = palette;
+  }
+
+  /** The steps at work, oldest first, with the time each began. */
+  get working(): readonly { readonly step: string; readonly since: number }[] {
+    return [...this.#working].map(([step, since]) => ({ step, since }));
+  }
+
+  lines(event: LedgerEvent): readonly string[] {
+    const { bold, dim, green, red, yellow, cyan } = this.#palette;
+    const step = event.step === undefined ? '' : printableLine(stepName(event.step));
+    const now = Date.parse(event.time);
+    this.#startedAt ??= now;
+    switch (event.type) {
+      case 'run.started':
+      case 'run.resumed': {
+        const origin = fieldOf(event.data.origin, 'runId');
+        return [
+          `${bold(this.#runId)} ${event.type === 'run.started' ? 'started' : 'resumed'}${typeof origin === 'string' ? dim(`, from ${printableLine(origin)}`) : ''}`,
+        ];
+      }
+      case 'attempt.started': {
+        const before = this.#working.has(step);
+        this.#working.set(step, this.#working.get(step) ?? now);
+        const attempt = event.attempt ?? 1;
+        const findings = listOf(fieldOf(event.data.inputs, 'findings'));
+        const told = findings.map((finding) => `    ${yellow('-')} ${printableLine(findingText(finding))}`);
+        if (attempt === 1 && !before) return [`  ${cyan('▸')} ${step}`, ...told];
+        return [`  ${cyan('▸')} ${step} ${dim(`attempt ${attempt}`)}`, ...told];
+      }
+      case 'attempt.failed': {
+        const wait = numberField(event, 'retryInMs');
+        return [
+          `  ${yellow('!')} ${step} ${printableLine(failureText(event))}${wait === undefined ? '' : dim(`, again in ${durationText(wait)}`)}`,
+        ];
+      }
+      case 'attempt.interrupted': {
+        const changes = listOf(event.data.changes).length;
+        return [
+          `  ${yellow('!')} ${step} was interrupted${changes > 0 ? dim(`, it had changed ${changes} file${changes === 1 ? '' : 's'}`) : ''}`,
+        ];
+      }
+      case 'step.succeeded': {
+        const artifacts = listOf(event.data.artifacts).length;
+        const files = artifacts > 0 ? `, ${artifacts} artifact${artifacts === 1 ? '' : 's'}` : '';
+        return [`  ${green('✓')} ${step} ${dim(`${this.#took(step, now)}${files}`)}`];
+      }
+      case 'step.failed':
+        return [`  ${red('✗')} ${step} ${dim(this.#took(step, now))} ${printableLine(failureText(event))}`];
+      case 'agent.log':
+      case 'agent.progress':
+        return [dim(`    │ ${printableLine(textField(event, 'message') ?? '')}`)];
+      case 'process.output':
+        return printableLines(textField(event, 'text') ?? '').map((line) => `    ${dim('│')} ${line}`);
+      case 'approval.requested':
+        this.#working.delete(step);
+        return [
+          `  ${yellow('?')} ${step} ${printableLine(textField(event, 'prompt') ?? '')}`,
+          dim(`    answer with: waybill approve ${this.#runId}, or waybill deny ${this.#runId}`),
+        ];
+      case 'approval.answered': {
+        const actor = printableLine(textField(event, 'actor') ?? 'somebody');
+        return [
+          event.data.approved === true
+            ? `  ${green('✓')} ${step} approved by ${actor}`
+            : `  ${red('✗')} ${step} denied by ${actor}`,
+        ];
+      }
+      case 'sleep.started':
+        return [`  ${dim('…')} ${step} sleeps${untilText(event)}`];
+      case 'signal.awaited':
+        return [
+          `  ${yellow('?')} ${step} waits for a signal`,
+          dim(`    send it with: waybill signal ${this.#runId} ${event.step?.name ?? 'NAME'}`),
+        ];
+      case 'signal.received':
+        return [`  ${green('✓')} ${step} got its signal`];
+      case 'decision.recorded':
+        return [`  ${green('✓')} ${step} decided`];
+      case 'cancel.requested':
+        return [`  ${yellow('!')} cancel asked for by ${printableLine(textField(event, 'actor') ?? 'somebody')}`];
+      case 'drift.accepted':
+        return [`  ${yellow('!')} changes of the workspace accepted`];
+      case 'run.waiting':
+        return [`${yellow('waiting')} ${dim('nothing runs until it is answered')}`];
+      case 'run.paused':
+        return [`${yellow('paused')} ${dim(`go on with: waybill resume ${this.#runId}`)}`];
+      case 'run.interrupted':
+        return [`${yellow('interrupted')} ${dim(`go on with: waybill resume ${this.#runId}`)}`];
+      case 'run.succeeded':
+        return [`${green('succeeded')} ${dim(this.#total(now))}`];
+      case 'run.failed':
+        return [`${red('failed')} ${dim(this.#total(now))} ${printableLine(failureText(event))}`];
+      case 'run.canceled':
+        return [`${yellow('canceled')} ${dim(this.#total(now))}`];
+      case 'process.started':
+      case 'process.ended':
+      case 'agent.hello':
+        return [];
+      default:
+        return event.type satisfies never;
+    }
+  }
+
+  #took(step: string, now: number): string {
+    const since = this.#working.get(step);
+    this.#working.delete(step);
+    return since === undefined ? '' : durationText(now - since);
+  }
+
+  #total(now: number): string {
+    this.#working.clear();
+    return `after ${durationText(now - (this.#startedAt ?? now))}`;
+  }
+}
+
+function untilText(event: LedgerEvent): string {
+  const until = textField(event, 'until');
+  return until === undefined ? '' : ` until ${printableLine(until)}`;
+}
