@@ -57,6 +57,10 @@ export function makePool(connection: PostgresConnection, settings: SessionSettin
   });
   // An idle connection that dies is dropped by the pool; the next query opens another or reports why it cannot.
   pool.on('error', () => {});
+  // One in use rejects its query as well; without a listener the event alone would end the process.
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+  });
   return pool;
 }
 

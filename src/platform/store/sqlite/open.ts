@@ -1,3 +1,6 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { WaybillError } from '../../../contract/errors.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import { capability } from '../capability.ts';
 import type { HintSource } from '../hint-board.ts';
@@ -37,7 +40,21 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     return new SqliteStore(path, connection, lockWaitMs);
   } catch (error) {
     connection?.close();
-    throw sqliteError(error);
+    throw openError(sqliteError(error), dirname(path));
+  }
+}
+
+/** SQLite has one code for a folder that is not there and one that may not be written; people need to know which. */
+function openError(error: unknown, folder: string): unknown {
+  if (!(error instanceof WaybillError) || error.code !== 'store_unavailable' || !existsSync(folder)) return error;
+  try {
+    accessSync(folder, constants.W_OK);
+    return error;
+  } catch {
+    return new WaybillError('store_read_only', `the data folder cannot be written: ${folder}`, {
+      hint: 'Check its permissions and whether its file system is mounted read-only.',
+      ...(error.details === undefined ? {} : { details: error.details }),
+    });
   }
 }
 
