@@ -8,6 +8,8 @@ import type {
   ProcessPort,
 } from '../../domain/runs/ports.ts';
 import type { Clock } from '../../platform/clock/clock.ts';
+import { createRedactor } from '../../platform/redaction/redactor.ts';
+import { secretLiterals } from '../../platform/redaction/secret-literals.ts';
 import { agentEnvironment } from './agent-environment.ts';
 import { ExecSession } from './exec-session.ts';
 import { FunctionSession } from './function-session.ts';
@@ -34,17 +36,23 @@ async function open(deps: AgentPortDeps, settings: AgentSettings, context: Agent
       return new FunctionSession(settings, settings.handler);
     }
     case 'exec': {
-      const env = agentEnvironment(deps.environment, settings, context);
-      return new ExecSession({ ...deps, argv: commandOf(settings), env }, settings, context);
+      const argv = commandOf(settings);
+      return new ExecSession({ ...withProcess(deps, settings, context), argv });
     }
     case 'stdio': {
-      const environment = agentEnvironment(deps.environment, settings, context);
-      const process = await startAgentProcess(deps.processes, settings, context, commandOf(settings), environment);
-      const session = new StdioSession(process, settings, context, deps.clock);
+      const argv = commandOf(settings);
+      const full = withProcess(deps, settings, context);
+      const session = new StdioSession(await startAgentProcess(full, argv, full.env), full);
       await session.start();
       return session;
     }
   }
+}
+
+function withProcess(deps: AgentPortDeps, settings: AgentSettings, context: AgentSessionContext) {
+  const env = agentEnvironment(deps.environment, settings, context);
+  const redactor = createRedactor('ledger', secretLiterals({ ...deps.environment, ...env }));
+  return { ...deps, settings, context, env, redactor };
 }
 
 function commandOf(settings: AgentSettings): readonly [string, ...string[]] {

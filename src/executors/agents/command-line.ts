@@ -8,6 +8,14 @@ export interface OutgoingCommand {
   readonly correlationId: string;
   /** The line with its newline. */
   readonly line: string;
+  /** Bytes of the line without its newline. */
+  readonly bytes: number;
+}
+
+/** What of a session goes into each of its commands. */
+export interface CommandContext {
+  readonly workspaceRoot: string;
+  readonly traceparent: string | null;
 }
 
 /**
@@ -16,7 +24,27 @@ export interface OutgoingCommand {
  */
 export function commandLine(
   command: AgentCommand,
-  context: { readonly workspaceRoot: string; readonly traceparent: string | null },
+  context: CommandContext,
+  deadlineMs: number,
+  clock: Clock,
+): OutgoingCommand {
+  const outgoing = unlimitedCommandLine(command, context, deadlineMs, clock);
+  const { bytes } = outgoing;
+  if (bytes <= maxLineBytes) return outgoing;
+  throw new WaybillError(
+    'invalid_input',
+    `the command of step ${command.step} has ${bytes} bytes, ${maxLineBytes} is the most`,
+    {
+      hint: 'Write the big input to a file in the workspace and pass its path.',
+      details: { bytes, limit: maxLineBytes, retryable: false },
+    },
+  );
+}
+
+/** The same without the limit: for measuring, and for trying what an agent does with a line that is too long. */
+export function unlimitedCommandLine(
+  command: AgentCommand,
+  context: CommandContext,
   deadlineMs: number,
   clock: Clock,
 ): OutgoingCommand {
@@ -41,16 +69,5 @@ export function commandLine(
     traceparent: context.traceparent,
   };
   const text = JSON.stringify(line);
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxLineBytes) {
-    throw new WaybillError(
-      'invalid_input',
-      `the command of step ${command.step} has ${bytes} bytes, ${maxLineBytes} is the most`,
-      {
-        hint: 'Write the big input to a file in the workspace and pass its path.',
-        details: { bytes, limit: maxLineBytes, retryable: false },
-      },
-    );
-  }
-  return { correlationId, line: `${text}\n` };
+  return { correlationId, line: `${text}\n`, bytes: Buffer.byteLength(text) };
 }

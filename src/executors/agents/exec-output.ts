@@ -2,21 +2,16 @@ import { type CompletedEvent, type ErrorEvent, maxLineBytes } from '../../contra
 import { WaybillError } from '../../contract/errors.ts';
 import type { JsonObject } from '../../contract/json.ts';
 import { LineReader, LineTooLong } from '../../contract/line-reader.ts';
-import type {
-  AgentAnswer,
-  AgentCommand,
-  AgentSessionContext,
-  AgentSettings,
-  HeldProcess,
-  ProcessExit,
-} from '../../domain/runs/ports.ts';
+import type { AgentAnswer, AgentCommand, HeldProcess, ProcessExit } from '../../domain/runs/ports.ts';
 import { makeWellFormed } from '../../platform/files/make-well-formed.ts';
+import type { Redactor } from '../../platform/redaction/redactor.ts';
 import { agentFailure } from './agent-failure.ts';
 import { answerOf } from './answer-of.ts';
 import { claimFile } from './claim-file.ts';
 import { drained } from './drained.ts';
 import { NoteStream } from './note-stream.ts';
 import { parseAgentLine } from './parse-agent-line.ts';
+import type { SessionDeps } from './session-deps.ts';
 import { StderrTail } from './stderr-tail.ts';
 
 /** How much of a plain output becomes the answer: its end, in characters. */
@@ -36,6 +31,7 @@ export class ExecOutput {
   readonly #command: AgentCommand;
   readonly #correlationId: string;
   readonly #notes: NoteStream;
+  readonly #redactor: Redactor;
   readonly #stderr = new StderrTail();
   readonly #read: Promise<unknown>;
   #last: CompletedEvent | ErrorEvent | undefined;
@@ -44,18 +40,14 @@ export class ExecOutput {
   #keepingNote = 0;
   #stopped = false;
 
-  constructor(
-    process: HeldProcess,
-    settings: AgentSettings,
-    context: AgentSessionContext,
-    command: AgentCommand,
-    correlationId: string,
-  ) {
+  constructor(process: HeldProcess, deps: SessionDeps, command: AgentCommand, correlationId: string) {
+    const { settings, context, redactor } = deps;
     this.#agent = settings.name;
     this.#workspaceRoot = context.workspaceRoot;
     this.#command = command;
     this.#correlationId = correlationId;
-    this.#notes = new NoteStream(context.onNote);
+    this.#redactor = redactor;
+    this.#notes = new NoteStream(context.onNote, redactor);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     promise.catch(() => {});
@@ -80,15 +72,16 @@ export class ExecOutput {
   }
 
   circumstances(): JsonObject {
+    const stderr = this.#stderr.tail(this.#redactor);
     return {
-      ...(this.#stderr.tail === '' ? {} : { stderr: this.#stderr.tail }),
+      ...(stderr === '' ? {} : { stderr }),
       ...(this.#notes.dropped === 0 ? {} : { dropped: this.#notes.dropped }),
     };
   }
 
   /** @throws WaybillError `agent_error` or `agent_exited` */
   async answer(exit: ProcessExit): Promise<AgentAnswer> {
-    const answer = this.#last === undefined ? undefined : answerOf(this.#last, this.#agent);
+    const answer = this.#last === undefined ? undefined : answerOf(this.#last, this.#agent, this.#redactor);
     if (answer instanceof WaybillError) throw answer;
     if (exit.exitCode !== 0) {
       const how = exit.signal === null ? `with code ${exit.exitCode}` : `by signal ${exit.signal}`;

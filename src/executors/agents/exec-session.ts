@@ -4,22 +4,20 @@ import type {
   AgentAnswer,
   AgentCommand,
   AgentSession,
-  AgentSessionContext,
   AgentSettings,
   HeldProcess,
   KillReport,
   ProcessPort,
 } from '../../domain/runs/ports.ts';
-import type { Clock } from '../../platform/clock/clock.ts';
 import { agentFailure } from './agent-failure.ts';
 import { commandLine } from './command-line.ts';
 import { ExecOutput } from './exec-output.ts';
+import type { SendControl, SessionDeps } from './session-deps.ts';
 import { spawnFailure, startAgentProcess } from './start-agent-process.ts';
 import { startTimer } from './timer.ts';
 
-export interface ExecSessionDeps {
+export interface ExecSessionDeps extends SessionDeps {
   readonly processes: ProcessPort;
-  readonly clock: Clock;
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -33,50 +31,49 @@ export class ExecSession implements AgentSession {
   readonly agent: AgentSession['agent'];
   readonly #deps: ExecSessionDeps;
   readonly #settings: AgentSettings;
-  readonly #context: AgentSessionContext;
   readonly #closing = new AbortController();
   readonly #running = new Set<HeldProcess>();
+  readonly #sending = new Set<Promise<AgentAnswer>>();
+  #killed: KillReport;
 
-  constructor(deps: ExecSessionDeps, settings: AgentSettings, context: AgentSessionContext) {
-    this.agent = { name: settings.name, version: 'exec', dedupe: false };
+  constructor(deps: ExecSessionDeps) {
+    this.agent = { name: deps.settings.name, version: 'exec', dedupe: false };
     this.#deps = deps;
-    this.#settings = settings;
-    this.#context = context;
+    this.#settings = deps.settings;
+    this.#killed = { how: deps.processes.containment.how, signaled: 0, left: 0 };
   }
 
   get usable(): boolean {
     return !this.#closing.signal.aborted;
   }
 
-  async send(
-    command: AgentCommand,
-    control: { readonly deadlineMs: number; readonly signal: AbortSignal },
-  ): Promise<AgentAnswer> {
+  send(command: AgentCommand, control: SendControl): Promise<AgentAnswer> {
+    const answer = this.#send(command, control).finally(() => this.#sending.delete(answer));
+    this.#sending.add(answer);
+    return answer;
+  }
+
+  async #send(command: AgentCommand, control: SendControl): Promise<AgentAnswer> {
     const stop = AbortSignal.any([control.signal, this.#closing.signal]);
     if (stop.aborted) throw this.#canceled();
-    const { correlationId, line } = commandLine(command, this.#context, control.deadlineMs, this.#deps.clock);
-    const process = await startAgentProcess(
-      this.#deps.processes,
-      this.#settings,
-      this.#context,
-      this.#deps.argv,
-      this.#deps.env,
-    );
+    const { correlationId, line } = commandLine(command, this.#deps.context, control.deadlineMs, this.#deps.clock);
+    const process = await startAgentProcess(this.#deps, this.#deps.argv, this.#deps.env);
     this.#running.add(process);
+    const output = new ExecOutput(process, this.#deps, command, correlationId);
     try {
-      return await this.#converse(
-        process,
-        line,
-        new ExecOutput(process, this.#settings, this.#context, command, correlationId),
-        {
-          deadlineMs: control.deadlineMs,
-          stop,
-          action: command.action,
-        },
-      );
+      return await this.#converse(process, line, output, {
+        deadlineMs: control.deadlineMs,
+        stop,
+        action: command.action,
+      });
     } finally {
       // What the program started ends with it, also when it ended well.
-      await process.kill(this.#settings.graceMs);
+      const report = await process.kill(this.#settings.graceMs);
+      this.#killed = {
+        ...report,
+        signaled: this.#killed.signaled + report.signaled,
+        left: this.#killed.left + report.left,
+      };
       for (const stream of [process.stdout, process.stderr]) if (stream instanceof Readable) stream.destroy();
       this.#running.delete(process);
     }
@@ -118,14 +115,12 @@ export class ExecSession implements AgentSession {
     }
   }
 
+  /** The report is over all processes of the session. */
   async close(graceMs: number): Promise<KillReport> {
     this.#closing.abort();
-    const reports = await Promise.all([...this.#running].map((process) => process.kill(graceMs)));
-    return {
-      how: this.#deps.processes.containment.how,
-      signaled: reports.reduce((sum, report) => sum + report.signaled, 0),
-      left: reports.reduce((sum, report) => sum + report.left, 0),
-    };
+    await Promise.all([...this.#running].map((process) => process.kill(graceMs)));
+    await Promise.allSettled(this.#sending);
+    return this.#killed;
   }
 
   #canceled(): WaybillError {

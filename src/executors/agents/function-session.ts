@@ -3,6 +3,7 @@ import { WaybillError } from '../../contract/errors.ts';
 import type { AgentAnswer, AgentCommand, AgentSession, AgentSettings, KillReport } from '../../domain/runs/ports.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { agentFailure } from './agent-failure.ts';
+import type { SendControl } from './session-deps.ts';
 import { startTimer } from './timer.ts';
 
 type Handler = NonNullable<AgentSettings['handler']>;
@@ -26,10 +27,7 @@ export class FunctionSession implements AgentSession {
     return !this.#closing.signal.aborted;
   }
 
-  async send(
-    command: AgentCommand,
-    control: { readonly deadlineMs: number; readonly signal: AbortSignal },
-  ): Promise<AgentAnswer> {
+  async send(command: AgentCommand, control: SendControl): Promise<AgentAnswer> {
     const { name } = this.agent;
     const ended = new AbortController();
     const { promise, reject } = Promise.withResolvers<never>();

@@ -8,13 +8,12 @@ import { agentFailure } from './agent-failure.ts';
  * @throws WaybillError `agent_spawn_failed`; and what `onProcess` throws, after the process is gone.
  */
 export async function startAgentProcess(
-  processes: ProcessPort,
-  settings: AgentSettings,
-  context: AgentSessionContext,
+  deps: { readonly processes: ProcessPort; readonly settings: AgentSettings; readonly context: AgentSessionContext },
   argv: readonly [string, ...string[]],
   env: Readonly<Record<string, string>>,
 ): Promise<HeldProcess> {
-  const process = await processes
+  const { settings, context } = deps;
+  const process = await deps.processes
     .start({ argv, cwd: context.workspaceRoot, env, marker: context.marker })
     .catch((error: unknown) => {
       throw spawnFailure(settings.name, error);

@@ -1,22 +1,25 @@
-const tailBytes = 2048;
+import { makeWellFormed } from '../../platform/files/make-well-formed.ts';
+import type { Redactor } from '../../platform/redaction/redactor.ts';
+
+const tailCharacters = 2048;
+/** Kept raw: so much longer than the tail that a secret cannot reach from before it into the tail. */
+const keptCharacters = 16_384;
 const longestLine = 8192;
 
 /**
  * The stderr of a process as text lines in bounded memory: lines are cut at 8 KiB (the rest of such a line is
- * skipped), and the last 2 KiB are kept for the message of a failure.
+ * skipped), and its last 2 Ki characters are there for the message of a failure.
  */
 export class StderrTail {
   #line = '';
   #skipping = false;
   #tail = '';
-  #bytes = 0;
   readonly #decoder = new TextDecoder();
 
   /** The lines that `chunk` completes; empty ones are left out. */
   push(chunk: Uint8Array): string[] {
-    this.#bytes += chunk.length;
     const text = this.#decoder.decode(chunk, { stream: true });
-    this.#tail = (this.#tail + text.slice(-tailBytes)).slice(-tailBytes);
+    this.#tail = (this.#tail + text.slice(-keptCharacters)).slice(-keptCharacters);
     const pieces = text.split('\n');
     const lines: string[] = [];
     for (const [index, piece] of pieces.entries()) {
@@ -32,16 +35,12 @@ export class StderrTail {
     return this.#takeLine();
   }
 
-  /** The last part of everything seen, without a line that was cut at its start. */
-  get tail(): string {
-    if (this.#bytes <= tailBytes) return this.#tail.trim();
-    const firstLineEnd = this.#tail.indexOf('\n');
-    return this.#tail.slice(firstLineEnd + 1).trim();
-  }
-
-  /** How much was seen in all. */
-  get bytes(): number {
-    return this.#bytes;
+  /** The last part of everything seen, without secrets, and without a line that was cut at its start. */
+  tail(redactor: Redactor): string {
+    const text = makeWellFormed(redactor.text(this.#tail).text).value;
+    if (text.length <= tailCharacters) return text.trim();
+    const tail = text.slice(-tailCharacters);
+    return tail.slice(tail.indexOf('\n') + 1).trim();
   }
 
   #takeLine(): string {

@@ -14,6 +14,7 @@ import type {
   ProcessExit,
 } from '../../domain/runs/ports.ts';
 import type { Clock } from '../../platform/clock/clock.ts';
+import type { Redactor } from '../../platform/redaction/redactor.ts';
 import { type AgentFailureCode, agentFailure } from './agent-failure.ts';
 import { answerOf } from './answer-of.ts';
 import { commandLine } from './command-line.ts';
@@ -21,6 +22,7 @@ import { drained, drainQuietMs } from './drained.ts';
 import { HeartbeatWatch } from './heartbeat-watch.ts';
 import { NoteStream } from './note-stream.ts';
 import { parseAgentLine } from './parse-agent-line.ts';
+import type { SendControl, SessionDeps } from './session-deps.ts';
 import { spawnFailure } from './start-agent-process.ts';
 import { StderrTail } from './stderr-tail.ts';
 import { startTimer } from './timer.ts';
@@ -64,6 +66,7 @@ export class StdioSession implements AgentSession {
   readonly #context: AgentSessionContext;
   readonly #clock: Clock;
   readonly #notes: NoteStream;
+  readonly #redactor: Redactor;
   readonly #stderr = new StderrTail();
   readonly #hello = Promise.withResolvers<HelloLine>();
   readonly #read: Promise<unknown>;
@@ -84,13 +87,15 @@ export class StdioSession implements AgentSession {
   #killed: Promise<KillReport> | undefined;
   #closed = false;
 
-  constructor(process: HeldProcess, settings: AgentSettings, context: AgentSessionContext, clock: Clock) {
+  constructor(process: HeldProcess, deps: SessionDeps) {
+    const { settings, context, clock, redactor } = deps;
     this.#process = process;
     this.#settings = settings;
     this.#context = context;
     this.#clock = clock;
     this.#agent = { name: settings.name, version: '', dedupe: false };
-    this.#notes = new NoteStream(context.onNote);
+    this.#redactor = redactor;
+    this.#notes = new NoteStream(context.onNote, redactor);
     this.#listening.resolve();
     this.#hello.promise.catch(() => {});
     process.stdin.on('error', (error) => void this.#onStdinError(error));
@@ -120,20 +125,14 @@ export class StdioSession implements AgentSession {
     return !this.#failed && !this.#closed && this.#exit === undefined;
   }
 
-  send(
-    command: AgentCommand,
-    control: { readonly deadlineMs: number; readonly signal: AbortSignal },
-  ): Promise<AgentAnswer> {
+  send(command: AgentCommand, control: SendControl): Promise<AgentAnswer> {
     const answer = this.#turn.then(() => this.#send(command, control));
     // The caller gets the rejection; the next in line only waits for the end.
     this.#turn = answer.catch(() => {});
     return answer;
   }
 
-  async #send(
-    command: AgentCommand,
-    control: { readonly deadlineMs: number; readonly signal: AbortSignal },
-  ): Promise<AgentAnswer> {
+  async #send(command: AgentCommand, control: SendControl): Promise<AgentAnswer> {
     const { deadlineMs, signal } = control;
     if (signal.aborted) throw this.#canceled();
     const { correlationId, line } = commandLine(command, this.#context, deadlineMs, this.#clock);
@@ -244,7 +243,7 @@ export class StdioSession implements AgentSession {
     }
     if (line.event === 'progress')
       return await this.#keep(this.#notes.add('progress', 'info', line.message, line.data));
-    pending.answer = answerOf(line, this.#settings.name);
+    pending.answer = answerOf(line, this.#settings.name, this.#redactor);
     this.#answered = line.correlationId;
   }
 
@@ -355,8 +354,9 @@ export class StdioSession implements AgentSession {
   }
 
   #circumstances(): JsonObject {
+    const stderr = this.#stderr.tail(this.#redactor);
     return {
-      ...(this.#stderr.tail === '' ? {} : { stderr: this.#stderr.tail }),
+      ...(stderr === '' ? {} : { stderr }),
       ...(this.#notes.dropped === 0 ? {} : { dropped: this.#notes.dropped }),
     };
   }
