@@ -30,6 +30,15 @@ test('reads both dialects in the order of their numbers', async () => {
   );
 });
 
+test('refuses a constraint that is checked only at the commit', async () => {
+  await put('sqlite', '001-first.sql');
+  await writeFile(
+    join(folder, 'postgres', '001-first.sql'),
+    'CREATE TABLE t (a integer REFERENCES u DEFERRABLE INITIALLY DEFERRED)',
+  );
+  expect(load).toThrow(/deferrable constraint in 001-first.sql/);
+});
+
 test('refuses a dialect that lacks a file, a folder without any, and a name of another shape', async () => {
   expect(load).toThrow(/the same files, at least one/);
   await put('sqlite', '001-first.sql');

@@ -32,6 +32,7 @@ export class SqliteConnection {
   readonly #operations = new Map<PreparedSql, StatementSync>();
   readonly #closures = new Map<string, { readonly statement: StatementSync; readonly reads: boolean }>();
   readonly #actions: ReadonlySet<number>;
+  #dataVersion: StatementSync | undefined;
   #inClosure = false;
 
   constructor(path: string, mode: 'read' | 'write') {
@@ -68,6 +69,18 @@ export class SqliteConnection {
       return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
     } catch (error) {
       throw sqliteError(error);
+    }
+  }
+
+  /** Changes when another connection has committed, and never for a commit of this one; undefined when it cannot be told. */
+  othersVersion(): number | undefined {
+    if (!this.database.isOpen) return undefined;
+    try {
+      this.#dataVersion ??= this.database.prepare('PRAGMA data_version');
+      return Number(this.#dataVersion.get()?.data_version);
+    } catch {
+      // Only hints depend on it, and a hint may be missing: who follows reads the store and meets the real error.
+      return undefined;
     }
   }
 

@@ -10,20 +10,22 @@ const burst = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /**
  * Hints of this process through the board; of other processes by watching the write-ahead log, only while
- * someone follows. The log is watched by path and never opened; `waybill.db` itself is never touched.
+ * someone follows. The log is watched by path and never opened; `waybill.db` itself is never touched. The version
+ * is asked on the writing connection, for which this process's own commits do not count: they were announced
+ * by topic, and would otherwise wake every follower of everything.
  */
 export class SqliteHints implements Hints, HintSource {
   readonly #logPath: string;
-  readonly #dataVersion: () => number | undefined;
+  readonly #othersVersion: () => number | undefined;
   readonly #board = new HintBoard((followers) => this.#followersAre(followers));
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #seen: number | undefined;
   #closed = false;
 
-  constructor(path: string, dataVersion: () => number | undefined) {
+  constructor(path: string, othersVersion: () => number | undefined) {
     this.#logPath = `${path}-wal`;
-    this.#dataVersion = dataVersion;
+    this.#othersVersion = othersVersion;
   }
 
   announce(topic: string): void {
@@ -46,8 +48,7 @@ export class SqliteHints implements Hints, HintSource {
   }
 
   #start(): void {
-    // Reading once makes sure that the log exists, and gives the state to compare with.
-    this.#seen = this.#dataVersion();
+    this.#seen = this.#othersVersion();
     try {
       this.#watcher = watch(this.#logPath, { persistent: false }, () => this.#look(0));
       // Without a watch followers still read at their bounded timeout, only later.
@@ -68,7 +69,7 @@ export class SqliteHints implements Hints, HintSource {
   #look(step: number): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const version = this.#dataVersion();
+    const version = this.#othersVersion();
     if (version !== this.#seen) {
       this.#seen = version;
       this.#board.hintAll();

@@ -123,6 +123,17 @@ describe('several processes, and their deaths', () => {
     expect((await stored()).get('a')).toEqual([1]);
   });
 
+  test('a follower is told of another process, and not of commits of its own', async () => {
+    const store = await openSqliteStore({ path, migrations: [conformanceMigration] });
+    using follower = store.hints.subscribe('anything');
+    await store.submit(append('own', 1));
+    expect(await follower.next(400)).toBe(false);
+    const other = child('some', 'a');
+    expect(await follower.next(8_000)).toBe(true);
+    await other.exit;
+    await store.close();
+  });
+
   test('nothing keeps a process alive after close', async () => {
     const ended = child('end', 'x');
     expect(await ended.exit).toEqual({ code: 0, signal: null });

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Kysely } from 'kysely';
 import { WaybillError } from '../../../contract/errors.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import { capability } from '../capability.ts';
@@ -7,7 +8,7 @@ import type { HintSource } from '../hint-board.ts';
 import type { Migration } from '../migrations.ts';
 import { rowMissing } from '../refusals.ts';
 import { refuseNesting, Scope } from '../scope.ts';
-import type { Hints, LockedTx, Operation, ReadTx, RowKey, Store, WriteTx } from '../store.ts';
+import type { Database, Hints, LockedTx, Operation, ReadTx, RowKey, Store, WriteTx } from '../store.ts';
 import { SqliteConnection } from './connection.ts';
 import { sqliteError } from './errors.ts';
 import { SqliteHints } from './hints.ts';
@@ -81,15 +82,15 @@ class SqliteStore implements Store {
     this.#connection = connection;
     this.#writer = new SqliteWriter(connection, lockWaitMs);
     this.#reader = new SqliteReader(path, lockWaitMs);
-    this.hints = new SqliteHints(path, () => this.#reader.dataVersion());
+    this.hints = new SqliteHints(path, () => connection.othersVersion());
   }
 
   async read<T>(body: (tx: ReadTx) => Promise<T>): Promise<T> {
     refuseNesting('read');
     const scope = new Scope();
-    const openDatabase = await kyselyParts();
+    const database = openDatabase ?? (await loadKysely());
     return this.#reader.scope((connection) => {
-      const tx = capability.read(openDatabase(scope, connection));
+      const tx = capability.read(database(scope, connection));
       return scope.run(() => body(tx));
     });
   }
@@ -97,9 +98,9 @@ class SqliteStore implements Store {
   async write<T>(body: (tx: WriteTx) => Promise<T>): Promise<T> {
     refuseNesting('write');
     const scope = new Scope();
-    const openDatabase = await kyselyParts();
+    const database = openDatabase ?? (await loadKysely());
     return this.#writer.scope(() => {
-      const tx = capability.write(openDatabase(scope, this.#connection));
+      const tx = capability.write(database(scope, this.#connection));
       return scope.run(() => body(tx));
     });
   }
@@ -111,12 +112,12 @@ class SqliteStore implements Store {
   ): Promise<T> {
     refuseNesting('locked');
     const scope = new Scope();
-    const openDatabase = await kyselyParts();
+    const database = openDatabase ?? (await loadKysely());
     return this.#writer.scope(
       () => {
         // The one writer is the lock: nobody else can write anything until this scope has ended.
         if (!this.#exists(row)) throw rowMissing(row.table);
-        const tx = capability.locked(openDatabase(scope, this.#connection));
+        const tx = capability.locked(database(scope, this.#connection));
         return scope.run(() => body(tx));
       },
       { waitMs: options?.timeoutMs ?? defaultLockWaitMs },
@@ -151,12 +152,15 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+type OpenDatabase = (scope: Scope, connection: SqliteConnection) => Kysely<Database>;
+let openDatabase: OpenDatabase | undefined;
+
 /** Kysely takes longer to load than everything else here, and most commands only submit. */
-async function kyselyParts() {
+async function loadKysely(): Promise<OpenDatabase> {
   const [{ scopeDatabase }, { sqliteDialect }] = await Promise.all([
     import('../scope-database.ts'),
     import('./dialect.ts'),
   ]);
-  return (scope: Scope, connection: SqliteConnection) =>
-    scopeDatabase(sqliteDialect, scope, (query) => connection.query(query));
+  openDatabase = (scope, connection) => scopeDatabase(sqliteDialect, scope, (query) => connection.query(query));
+  return openDatabase;
 }

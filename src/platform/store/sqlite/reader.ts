@@ -9,7 +9,6 @@ interface Opened {
   readonly begin: StatementSync;
   readonly look: StatementSync;
   readonly end: StatementSync;
-  readonly dataVersion: StatementSync;
 }
 
 /**
@@ -34,17 +33,6 @@ export class SqliteReader {
     const result = this.#last.then(() => this.#run(body));
     this.#last = result.catch(() => {});
     return result;
-  }
-
-  /** Changes when another connection, of this or another process, has committed. */
-  dataVersion(): number | undefined {
-    if (this.#closed) return undefined;
-    try {
-      return Number(this.#open().dataVersion.get()?.data_version);
-    } catch {
-      // A hint is allowed to be missing; the follower's bounded wait reads the store and meets the real error.
-      return undefined;
-    }
   }
 
   async close(): Promise<void> {
@@ -90,7 +78,6 @@ export class SqliteReader {
         begin: database.prepare('BEGIN'),
         look: database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1'),
         end: database.prepare('ROLLBACK'),
-        dataVersion: database.prepare('PRAGMA data_version'),
       };
       return this.#opened;
     } catch (error) {
