@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { HeldProcess } from '../../domain/runs/ports.ts';
 import { randomHex } from '../../platform/ids/make-id.ts';
 import { processesLike, sleepers, uniqueSeconds, until } from './fixtures/living.ts';
@@ -16,8 +16,16 @@ const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
 
 describe.each(await testedWays())('$how: $means', (containment) => {
   const port = createProcessPort(containment);
-  const hold = (...argv: [string, ...string[]]): Promise<HeldProcess> =>
-    port.start({ argv, cwd: folder, env, marker: `test-${randomHex(8)}` });
+  const started: HeldProcess[] = [];
+  const hold = async (...argv: [string, ...string[]]): Promise<HeldProcess> => {
+    const held = await port.start({ argv, cwd: folder, env, marker: `test-${randomHex(8)}` });
+    started.push(held);
+    return held;
+  };
+  // A failed test must not leave its processes on the machine.
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((held) => held.kill(0)));
+  });
   const begin = async (...argv: [string, ...string[]]): Promise<HeldProcess> => {
     const held = await hold(...argv);
     held.release();

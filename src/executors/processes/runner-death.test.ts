@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFailed, test } from 'vitest';
 import { z } from 'zod';
 import type { ProcessIdentity } from '../../domain/runs/ports.ts';
 import { randomHex } from '../../platform/ids/make-id.ts';
@@ -26,6 +26,10 @@ interface Runner {
 }
 
 async function startRunner(means: string, argv: readonly string[], ...options: readonly string[]): Promise<Runner> {
+  // A failed test must not leave its processes on the machine; the last argument names them.
+  onTestFailed(() => {
+    for (const pid of processesLike(new RegExp(argv.at(-1) ?? '^$'))) process.kill(pid, 'SIGKILL');
+  });
   const args = [fixture('runner.ts'), '--means', means, '--marker', `test-${randomHex(8)}`, ...options, '--', ...argv];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -87,7 +91,7 @@ describe('killLeftovers', () => {
   test('R41 orphans are found by the marker when the process itself has gone', async () => {
     const seconds = uniqueSeconds();
     const swept = ways.at(-1)?.means ?? '';
-    const runner = await startRunner(swept, ['sh', '-c', `setsid sleep ${seconds} & exec sleep 0.5`]);
+    const runner = await startRunner(swept, ['sh', '-c', 'setsid sleep "$0" & exec sleep 0.5', seconds]);
     await until('the daemon is there', () => sleepers(seconds).length === 1);
     await runner.die();
     await until('the process itself has gone', () => processesLike(/^sleep 0\.5$/).length === 0);
