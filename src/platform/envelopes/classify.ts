@@ -1,0 +1,98 @@
+import { type ErrorCode, WaybillError } from '../../contract/errors.ts';
+import type { ErrorClass, Layer, Severity } from './error-class.ts';
+import { readProperty } from './read-property.ts';
+
+export interface Classified {
+  readonly errorClass: ErrorClass;
+  readonly severity: Severity;
+}
+
+/** Codes whose class cannot be read off their name or their exit code. */
+const byCode: Partial<Readonly<Record<ErrorCode, ErrorClass>>> = {
+  config_invalid: 'system.configuration',
+  config_failed: 'system.configuration',
+  config_not_found: 'system.configuration',
+  workspace_not_found: 'system.configuration',
+  node_too_old: 'system.configuration',
+  store_read_only: 'system.configuration',
+  store_newer_schema: 'system.configuration',
+  store_full: 'infra.resource_exhausted',
+  store_unavailable: 'infra.connection',
+  store_corrupt: 'system.state_corruption',
+  chain_broken: 'system.state_corruption',
+  blob_corrupt: 'system.state_corruption',
+  blob_missing: 'system.state_corruption',
+  store_migration_changed: 'system.state_corruption',
+  store_immutable: 'system.assertion',
+  receipt_conflict: 'system.assertion',
+  ledger_closed: 'system.assertion',
+  correlation_missing: 'system.assertion',
+  intent_violation: 'system.assertion',
+  transaction_lock_timeout: 'infra.timeout',
+  store_busy: 'infra.timeout',
+  stale_epoch: 'domain.constraint',
+  lease_lost: 'domain.constraint',
+  snapshot_failed: 'infra.external_service',
+  containment_failed: 'infra.external_service',
+  file_write_failed: 'infra.resource_exhausted',
+};
+
+const bySystemCode: ReadonlyMap<unknown, ErrorClass> = new Map([
+  ['ECONNREFUSED', 'infra.connection'],
+  ['ECONNRESET', 'infra.connection'],
+  ['EPIPE', 'infra.connection'],
+  ['ENOTFOUND', 'infra.network'],
+  ['EAI_AGAIN', 'infra.network'],
+  ['ENETUNREACH', 'infra.network'],
+  ['EHOSTUNREACH', 'infra.network'],
+  ['ETIMEDOUT', 'infra.timeout'],
+  ['ENOSPC', 'infra.resource_exhausted'],
+  ['EDQUOT', 'infra.resource_exhausted'],
+  ['EMFILE', 'infra.resource_exhausted'],
+  ['ENFILE', 'infra.resource_exhausted'],
+  ['ENOMEM', 'infra.resource_exhausted'],
+  ['EACCES', 'system.configuration'],
+  ['EPERM', 'system.configuration'],
+  ['EROFS', 'system.configuration'],
+]);
+
+/** The class of whatever was thrown. `unknown` only for what is no error at all. */
+export function classify(thrown: unknown): Classified {
+  const errorClass = thrown instanceof WaybillError ? classOfOurs(thrown) : classOfForeign(thrown);
+  return { errorClass, severity: severityOf(errorClass, thrown) };
+}
+
+function classOfOurs(error: WaybillError): ErrorClass {
+  return bySystemCode.get(error.details?.systemCode) ?? byCode[error.code] ?? classOfCode(error);
+}
+
+function classOfCode({ code, exitCode }: WaybillError): ErrorClass {
+  // The work failed: a step's declared check is not met, whoever is to blame.
+  if (exitCode === 1) return 'domain.constraint';
+  if (exitCode === 2) {
+    if (code.endsWith('_not_found')) return 'domain.not_found';
+    return /invalid|not_canonical/.test(code) ? 'domain.validation' : 'domain.constraint';
+  }
+  return code.startsWith('store_') ? 'infra.database' : 'system.internal';
+}
+
+function classOfForeign(thrown: unknown): ErrorClass {
+  if (!(thrown instanceof Error)) return 'unknown';
+  const code = readProperty(thrown, 'code');
+  if (code === 'ERR_ASSERTION') return 'system.assertion';
+  if (readProperty(thrown, 'name') === 'TimeoutError') return 'infra.timeout';
+  return bySystemCode.get(code) ?? 'system.internal';
+}
+
+function severityOf(errorClass: ErrorClass, thrown: unknown): Severity {
+  if (errorClass === 'system.state_corruption') return 'critical';
+  if (errorClass === 'domain.validation' || errorClass === 'domain.not_found') return 'warning';
+  const stopped = thrown instanceof WaybillError && ['run_canceled', 'canceled', 'interrupted'].includes(thrown.code);
+  return stopped ? 'info' : 'error';
+}
+
+/** The layer an envelope belongs to when a boundary of `found` catches it: rules are the domain's, means never are. */
+export function layerOf(errorClass: ErrorClass, found: Layer): Layer {
+  if (errorClass.startsWith('domain.')) return 'L4';
+  return errorClass.startsWith('infra.') && found === 'L4' ? 'L6' : found;
+}
