@@ -62,7 +62,12 @@ export class RequestInbox {
   async #serve(execution: Execution, request: RequestRow): Promise<void> {
     switch (request.kind) {
       case 'cancel':
-        return execution.stop({ kind: 'cancel', request: request.id, actor: request.actor, comment: null });
+        return execution.stop({
+          kind: 'cancel',
+          request: request.id,
+          actor: request.actor,
+          comment: commentOf(request),
+        });
       case 'pause':
         return execution.stop({ kind: 'pause', request: request.id, actor: request.actor });
       case 'approve':
@@ -87,4 +92,10 @@ export class RequestInbox {
         return request.kind satisfies never;
     }
   }
+}
+
+function commentOf(request: RequestRow): string | null {
+  const payload: unknown = JSON.parse(request.payload);
+  const given = typeof payload === 'object' && payload !== null && 'comment' in payload ? payload.comment : null;
+  return typeof given === 'string' ? given : null;
 }

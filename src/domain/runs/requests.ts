@@ -11,6 +11,7 @@ import type { Execution } from './execution/execution.ts';
 import type { PendingStep } from './execution/replay.ts';
 import { displayStep } from './keys/step-key.ts';
 import { livingHolder } from './lease/lease.ts';
+import type { LedgerWriter } from './ledger/ledger-writer.ts';
 import * as statements from './ledger/statements.ts';
 import { type LoadedRun, loadRun, type RunRow, readRunRow } from './load-run.ts';
 import { killLeftovers, releaseUntouched, takeOver } from './resume-run.ts';
@@ -209,29 +210,29 @@ export function requestEvents(request: RequestRow, settlement: Settlement) {
 }
 
 async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow): Promise<RequestAnswer> {
-  const loaded = await loadRun(engine.store, runId);
+  if (request.kind === 'signal' && !(await isAwaited(engine, runId, request))) {
+    return { outcome: 'kept', state: 'waiting', by: 'requester' };
+  }
+  const { ledger, loaded, before } = await takeOver(engine, runId);
   const answer = answers(request, loaded.pending);
-  if (request.kind === 'signal' && answer === undefined)
-    return { outcome: 'kept', state: loaded.row.state, by: 'requester' };
-  const ledger = await takeOver(engine, loaded);
   try {
     if (request.kind === 'cancel') return await cancelHere(engine, loaded, ledger, request);
     if (request.kind === 'pause') {
-      const state = readState(loaded.row.state);
+      const state = readState(before.state);
       await ledger.append({
         events: [{ type: 'run.paused', data: { actor: request.actor } }],
         also: [doneRow(engine, request, 'paused')],
-        change: { kind: 'suspend', state: state === 'waiting' ? 'waiting' : 'running', wakeAt: loaded.row.wake_at },
+        change: { kind: 'suspend', state: state === 'waiting' ? 'waiting' : 'running', wakeAt: before.wake_at },
       });
-      return { outcome: 'done', state: loaded.row.state, by: 'requester' };
+      return { outcome: 'done', state: before.state, by: 'requester' };
     }
     if (answer === undefined) {
-      await releaseUntouched(engine, loaded, ledger.epoch);
-      return { outcome: 'unchanged', state: loaded.row.state, by: 'requester' };
+      await releaseUntouched(engine, before, ledger.epoch);
+      return { outcome: 'unchanged', state: before.state, by: 'requester' };
     }
     const facts = factsOf(loaded);
     // A resting run is ready to go on at once; an interrupted one stays so until somebody resumes it.
-    const rest = loaded.row.state === 'waiting';
+    const rest = before.state === 'waiting';
     await settleWait(
       ledger,
       answer.pending,
@@ -245,9 +246,9 @@ async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow):
         wakeAt: rest ? engine.clock.now() : null,
       },
     );
-    return { outcome: 'done', state: loaded.row.state, by: 'requester' };
+    return { outcome: 'done', state: before.state, by: 'requester' };
   } catch (error) {
-    await releaseUntouched(engine, loaded, ledger.epoch).catch(() => {});
+    await releaseUntouched(engine, before, ledger.epoch).catch(() => {});
     throw error;
   }
 }
@@ -255,7 +256,7 @@ async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow):
 async function cancelHere(
   engine: Engine,
   loaded: LoadedRun,
-  ledger: Awaited<ReturnType<typeof takeOver>>,
+  ledger: LedgerWriter,
   request: RequestRow,
 ): Promise<RequestAnswer> {
   const { events, gone } = await killLeftovers(engine, loaded);

@@ -1,6 +1,6 @@
 import { WaybillError } from '../../contract/errors.ts';
 import { snapshotManifestSchema } from '../../contract/evidence.ts';
-import { type Digest, parseId } from '../../contract/ids.ts';
+import type { Digest, RunId } from '../../contract/ids.ts';
 import { parseDigest } from '../../platform/digests/digest.ts';
 import type { OperationStatement } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
@@ -10,7 +10,7 @@ import { acquireLease } from './lease/lease.ts';
 import type { EventDraft } from './ledger/event-body.ts';
 import { LedgerWriter } from './ledger/ledger-writer.ts';
 import * as statements from './ledger/statements.ts';
-import type { LoadedRun } from './load-run.ts';
+import { type LoadedRun, loadRun, type RunRow, readRunRow } from './load-run.ts';
 import type { KillReport, SnapshotEntry, TreeDifference } from './ports.ts';
 import { parseIdentity } from './process-identity.ts';
 import { differences } from './snapshots/differences.ts';
@@ -18,6 +18,7 @@ import { defaultGraceMs } from './steps/step-place.ts';
 
 export interface Taken {
   readonly ledger: LedgerWriter;
+  readonly loaded: LoadedRun;
   readonly tree: TreeRecorder | null;
   readonly snapshot: { readonly id: string; readonly digest: Digest } | null;
   readonly gone: readonly KillReport[];
@@ -26,12 +27,24 @@ export interface Taken {
 /** How many changed paths an event or an error lists; the count is always whole. */
 const listed = 100;
 
-/** Takes the lease of a run and gives it a writer that continues its ledger. @throws WaybillError `lease_held` */
-export async function takeOver(engine: Engine, loaded: LoadedRun): Promise<LedgerWriter> {
+/** A run under our lease, as it is now, and the writer that continues its ledger. */
+export interface TakenOver {
+  readonly ledger: LedgerWriter;
+  readonly loaded: LoadedRun;
+  /** The row as it was before: its state and holder. */
+  readonly before: RunRow;
+}
+
+/**
+ * Takes the lease first and reads the run after, so that nothing another holder wrote in between is missed.
+ * @throws WaybillError `lease_held`, `run_not_found`
+ */
+export async function takeOver(engine: Engine, runId: RunId): Promise<TakenOver> {
+  const before = await engine.store.read((tx) => readRunRow(tx, runId));
+  const epoch = await acquireLease(engine.store, engine.clock, engine.host, { ...before, id: runId });
+  const loaded = await loadRun(engine.store, runId);
   const { row } = loaded;
-  const runId = parseId('run', row.id);
-  const epoch = await acquireLease(engine.store, engine.clock, engine.host, { ...row, id: runId });
-  return new LedgerWriter(engine.store, engine.clock, {
+  const ledger = new LedgerWriter(engine.store, engine.clock, {
     runId,
     epoch,
     seq: row.head_seq,
@@ -39,6 +52,7 @@ export async function takeOver(engine: Engine, loaded: LoadedRun): Promise<Ledge
     receipts: row.receipts,
     tree: row.tree_digest === null ? null : parseDigest(row.tree_digest),
   });
+  return { ledger, loaded, before };
 }
 
 /** Ends what an earlier holder's processes left behind. @throws WaybillError `containment_failed` when something survives */
@@ -73,11 +87,11 @@ export async function killLeftovers(
  */
 export async function resumeRun(
   engine: Engine,
-  loaded: LoadedRun,
+  runId: RunId,
   options: { readonly acceptDrift: boolean; readonly actor: string },
 ): Promise<Taken> {
+  const { ledger, loaded, before } = await takeOver(engine, runId);
   const { row } = loaded;
-  const ledger = await takeOver(engine, loaded);
   try {
     const { events: ended, gone } = await killLeftovers(engine, loaded);
     const tree = row.snapshot_mode === 'none' ? null : new TreeRecorder(engine, row.snapshot_mode === 'content');
@@ -90,7 +104,7 @@ export async function resumeRun(
     const drifted = now !== undefined && now.snapshot.digest !== ledger.tree;
     if (drifted && inFlight.length === 0 && !options.acceptDrift) throw driftError(row.id, changes);
     const accepted = drifted && options.acceptDrift && now !== undefined;
-    const previous = parseHolder(row.holder);
+    const previous = parseHolder(before.holder);
     const events: EventDraft[] = [
       {
         type: 'run.resumed',
@@ -136,16 +150,15 @@ export async function resumeRun(
       row.snapshot_id === null || row.snapshot_digest === null
         ? null
         : { id: row.snapshot_id, digest: parseDigest(row.snapshot_digest) };
-    return { ledger, tree, gone, snapshot: accepted ? { id: now.snapshot.id, digest: now.snapshot.digest } : recorded };
+    return { ledger, loaded, tree, gone, snapshot: accepted ? { id: now.snapshot.id, digest: now.snapshot.digest } : recorded };
   } catch (error) {
-    await releaseUntouched(engine, loaded, ledger.epoch);
+    await releaseUntouched(engine, before, ledger.epoch);
     throw error;
   }
 }
 
 /** Gives the lease back with the state the run had: the refusal leaves no trace. */
-export async function releaseUntouched(engine: Engine, loaded: LoadedRun, epoch: number): Promise<void> {
-  const { row } = loaded;
+export async function releaseUntouched(engine: Engine, row: RunRow, epoch: number): Promise<void> {
   await engine.store.submit({
     lane: row.id,
     statements: [{ sql: statements.releaseLease, rows: [[row.state, row.wake_at, row.id, epoch]] }],

@@ -10,10 +10,11 @@ import { TreeRecorder } from './execution/tree-recorder.ts';
 import { findByKey } from './find-by-key.ts';
 import { forkOrigin, retryOrigin } from './fork-run.ts';
 import { LedgerWriter } from './ledger/ledger-writer.ts';
-import { type LoadedRun, loadRun, readReceipts } from './load-run.ts';
+import { type LoadedRun, loadRun, readReceipts, readRunRow } from './load-run.ts';
+import type { KillReport } from './ports.ts';
 import { RequestInbox } from './request-inbox.ts';
 import { factsOf } from './requests.ts';
-import { releaseUntouched, resumeRun } from './resume-run.ts';
+import { resumeRun } from './resume-run.ts';
 import { createRun, type NewRun, type RunOrigin } from './start-run.ts';
 import { isTerminal, readState } from './states.ts';
 import { AgentSessions } from './steps/agent-sessions.ts';
@@ -67,26 +68,21 @@ export class Runs {
    */
   async resume(runId: RunId, options: ResumeOptions): Promise<HeldRun> {
     this.#assertOpen();
-    const loaded = await loadRun(this.#engine.store, runId);
-    const state = readState(loaded.row.state);
+    const row = await this.#engine.store.read((tx) => readRunRow(tx, runId));
+    const state = readState(row.state);
     if (isTerminal(state)) throw finishedError(runId, state);
-    const workflow = this.workflow(loaded.row.workflow);
-    const taken = await resumeRun(this.#engine, loaded, {
+    const workflow = this.workflow(row.workflow);
+    const { ledger, loaded, tree, snapshot, gone } = await resumeRun(this.#engine, runId, {
       actor: options.actor,
       acceptDrift: options.acceptDrift === true,
     });
-    // Read again under the lease: another holder may have gone on between the first read and now.
-    const held = await loadRun(this.#engine.store, runId);
-    if (held.row.epoch !== taken.ledger.epoch) {
-      await releaseUntouched(this.#engine, loaded, taken.ledger.epoch);
-      throw new WaybillError('lease_held', `run ${runId} was taken by another process at the same moment`);
-    }
-    const run = { ...factsOf(held), snapshot: taken.snapshot };
-    const outcome = this.#hold(workflow, run, taken.ledger, {
-      receipts: held.receipts,
-      pending: held.pending,
-      tree: taken.tree,
-      input: held.input,
+    const { receipts, pending, input } = loaded;
+    const outcome = this.#hold(workflow, { ...factsOf(loaded), snapshot }, ledger, {
+      receipts,
+      pending,
+      tree,
+      input,
+      gone,
     });
     return { runId, created: true, outcome };
   }
@@ -166,7 +162,13 @@ export class Runs {
     const receipts = request.origin === undefined ? [] : await engine.store.read((tx) => readReceipts(tx, runId));
     const mode = request.workflow.snapshot;
     const tree = mode === 'none' ? null : new TreeRecorder(engine, mode === 'content');
-    const outcome = this.#hold(request.workflow, run, ledger, { receipts, pending: [], tree, input: created.input });
+    const outcome = this.#hold(request.workflow, run, ledger, {
+      receipts,
+      pending: [],
+      tree,
+      input: created.input,
+      gone: [],
+    });
     return { runId, created: true, outcome };
   }
 
@@ -174,7 +176,10 @@ export class Runs {
     workflow: AnyWorkflow,
     run: RunFacts,
     ledger: LedgerWriter,
-    state: Pick<LoadedRun, 'receipts' | 'pending' | 'input'> & { readonly tree: TreeRecorder | null },
+    state: Pick<LoadedRun, 'receipts' | 'pending' | 'input'> & {
+      readonly tree: TreeRecorder | null;
+      readonly gone: readonly KillReport[];
+    },
   ): Promise<Outcome> {
     const engine = this.#engine;
     const box: { execution?: Execution } = {};
@@ -182,6 +187,7 @@ export class Runs {
     const sessions = new AgentSessions(engine, run.runId, ledger, null);
     const execution = new Execution({ engine, run, ledger, replay, tree: state.tree, sessions });
     box.execution = execution;
+    execution.gone.push(...state.gone);
     engine.leases.keep(run.runId, ledger.epoch, (error) => execution.stop({ kind: 'error', error }));
     this.#inbox.watch(run.runId, execution);
     if (this.#stopping !== undefined) execution.stop({ kind: 'interrupt', signal: this.#stopping });

@@ -24,8 +24,8 @@ CREATE TABLE run (
   started_at BIGINT,
   finished_at BIGINT
 );
-CREATE INDEX run_by_state ON run (state, created_at);
-CREATE INDEX run_by_created ON run (created_at, id);
+-- Only what is not finished: a scheduler's view. The list of all runs goes by id, which sorts by time.
+CREATE INDEX run_open ON run (state, id) WHERE state IN ('queued', 'running', 'waiting');
 CREATE UNIQUE INDEX run_by_key ON run (actor, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 -- Apart from the run, which every append rewrites: an input can be large and never changes.
