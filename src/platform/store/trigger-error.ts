@@ -11,7 +11,7 @@ export function triggerError(text: string): WaybillError | undefined {
   if (parts === null) return undefined;
   const [, code = '', message = ''] = parts;
   if (!isErrorCode(code)) return undefined;
-  return new WaybillError(code, message, { hint: 'The database refused this change; nothing was written.' });
+  return new WaybillError(code, message.trim(), { hint: 'The database refused this change; nothing was written.' });
 }
 
 function isErrorCode(code: string): code is ErrorCode {
