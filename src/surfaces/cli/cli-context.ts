@@ -37,15 +37,18 @@ export class Stop {
 export class CliContext {
   readonly host: Host;
   readonly global: GlobalOptions;
+  /** As typed, without the program's own name. */
+  readonly args: readonly string[];
   /** For standard output: results. */
   readonly palette: Palette;
   /** For standard error: progress. */
   readonly progressPalette: Palette;
   exitCode = 0;
 
-  constructor(host: Host, global: GlobalOptions) {
+  constructor(host: Host, global: GlobalOptions, args: readonly string[]) {
     this.host = host;
     this.global = global;
+    this.args = args;
     this.palette = paletteFor(host.terminal.stdout, host.env, global.color);
     this.progressPalette = paletteFor(host.terminal.stderr, host.env, global.color);
   }

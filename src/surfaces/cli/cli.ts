@@ -15,7 +15,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
   const printed: string[] = [];
   configure(root, (text) => printed.push(text));
   const forCommand = () => {
-    context.current ??= new CliContext(host, globalOptions(root));
+    context.current ??= new CliContext(host, globalOptions(root), args);
     return context.current;
   };
   const loaders = new Map<Command, () => Promise<void>>();

@@ -11,7 +11,7 @@ export interface Program {
   resumeRun(runId: string, request: ResumeRun): Promise<RunInHand>;
   /** A new run that shares the receipts before a step. */
   forkRun(runId: string, request: ForkRun): Promise<RunInHand>;
-  requestRun(runId: string, request: RunRequest): Promise<RequestAnswer>;
+  requestRun(runId: string, request: RunRequest, key: string | null): Promise<RequestAnswer>;
   listRuns(filter: RunFilter): Promise<RunPage>;
   showRun(runId: string): Promise<RunState>;
   /** All receipts in order, those shared with an earlier run first. */
@@ -45,15 +45,12 @@ export interface StartRun {
   readonly input: JsonValue;
   /** Two starts with the same key are one run. */
   readonly key: string | null;
-  /** False leaves the run queued for another process: `finished` resolves at once. */
-  readonly work: boolean;
 }
 
 export interface ResumeRun {
   /** Start a new run that shares the good receipts of a failed one, and say why. */
   readonly retryFailed: { readonly reason: string } | null;
   readonly acceptDrift: boolean;
-  readonly work: boolean;
 }
 
 export interface ForkRun {
@@ -61,39 +58,33 @@ export interface ForkRun {
   readonly from: string;
   readonly key: string | null;
   readonly acceptDrift: boolean;
-  readonly work: boolean;
 }
 
-/** A run this process works on, or has found finished. */
+/** A run this process works on, or one that was there already. */
 export interface RunInHand {
   readonly runId: string;
-  /** `created`; `existing`: the same key; `resumed`; `finished`: there was nothing left to do. */
-  readonly how: 'created' | 'existing' | 'resumed' | 'finished';
+  /** `existing`: an earlier start with the same key made it; `finished`: nothing is left to do. Both execute nothing. */
+  readonly how: 'created' | 'resumed' | 'existing' | 'finished';
   /** The `seq` before the first event of this pass: where a live transcript begins. */
   readonly since: number;
-  /** Settles when this process is done with the run: it is terminal, waits, is queued, or was stopped. */
+  /** Settles when this process is done with the run: it is terminal, rests, or was stopped. */
   readonly finished: Promise<RunState>;
   /** Ends the run's processes in order and leaves it resumable. */
   stop(signal: 'SIGINT' | 'SIGTERM'): void;
 }
 
+/** `step`: the approval as `show` names it. */
 export type RunRequest =
-  | { readonly kind: 'cancel'; readonly comment: string | null; readonly key: string | null }
-  | { readonly kind: 'pause'; readonly key: string | null }
-  | {
-      readonly kind: 'approve' | 'deny';
-      /** Null: the one approval that is waited for. */
-      readonly approval: string | null;
-      readonly comment: string | null;
-      readonly key: string | null;
-    }
-  | { readonly kind: 'signal'; readonly name: string; readonly payload: JsonValue; readonly key: string | null };
+  | { readonly kind: 'cancel'; readonly comment: string | null }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'approve' | 'deny'; readonly step: string; readonly comment: string | null }
+  | { readonly kind: 'signal'; readonly name: string; readonly payload: JsonValue };
 
 export interface RequestAnswer {
-  readonly requestId: string;
-  /** `done`: it is in the ledger; `pending`: the holder has been told and has not answered yet. */
-  readonly state: 'done' | 'pending';
-  readonly run: RunState;
+  /** `done`: in the ledger; `kept`: nobody waits for it yet, the run will find it; `unchanged`: nothing to do. */
+  readonly outcome: 'done' | 'kept' | 'unchanged';
+  /** Who did it: the process that holds the run, or this one because nobody does. */
+  readonly by: 'holder' | 'requester';
 }
 
 export interface RunFilter {
@@ -179,8 +170,8 @@ export interface Host {
   openProgram(workspace: Workspace): Promise<Program>;
   /** Keeps an envelope of a failure; resolves with its `err_` id, or null when none could be kept. */
   report(error: unknown): Promise<string | null>;
-  /** Starts this very program again, detached, with other arguments; resolves when it runs. */
-  startInBackground(args: readonly string[]): Promise<{ readonly pid: number }>;
+  /** Starts this very program again, detached, with other arguments; resolves with the first JSON it prints. */
+  startInBackground(args: readonly string[]): Promise<{ readonly pid: number; readonly first: JsonValue }>;
 }
 
 export interface Terminal {

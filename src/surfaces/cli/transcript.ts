@@ -13,6 +13,8 @@ export class Transcript {
   readonly #palette: Palette;
   /** Steps at work, by name, and when each began (milliseconds since 1970). */
   readonly #working = new Map<string, number>();
+  /** Waits whose answer has been told already, so that their end needs no word. */
+  readonly #answered = new Set<string>();
   #startedAt: number | undefined;
 
   constructor(runId: string, palette: Palette) {
@@ -54,12 +56,12 @@ export class Transcript {
         ];
       }
       case 'attempt.interrupted': {
-        const changes = listOf(event.data.changes).length;
-        return [
-          `  ${yellow('!')} ${step} was interrupted${changes > 0 ? dim(`, it had changed ${changes} file${changes === 1 ? '' : 's'}`) : ''}`,
-        ];
+        const changed = numberField(event, 'changed') ?? 0;
+        const files = changed > 0 ? dim(`, ${changed} file${changed === 1 ? '' : 's'} had been changed by then`) : '';
+        return [`  ${yellow('!')} ${step} was interrupted${files}`];
       }
       case 'step.succeeded': {
+        if (this.#answered.delete(step)) return [];
         const artifacts = listOf(event.data.artifacts).length;
         const files = artifacts > 0 ? `, ${artifacts} artifact${artifacts === 1 ? '' : 's'}` : '';
         return [`  ${green('✓')} ${step} ${dim(`${this.#took(step, now)}${files}`)}`];
@@ -72,18 +74,15 @@ export class Transcript {
       case 'process.output':
         return printableLines(textField(event, 'text') ?? '').map((line) => `    ${dim('│')} ${line}`);
       case 'approval.requested':
-        this.#working.delete(step);
         return [
-          `  ${yellow('?')} ${step} ${printableLine(textField(event, 'prompt') ?? '')}`,
-          dim(`    answer with: waybill approve ${this.#runId}, or waybill deny ${this.#runId}`),
+          `  ${yellow('?')} ${step} ${printableLine(promptOf(event))}`,
+          dim(`    answer with: waybill approve ${this.#runId}, or: waybill deny ${this.#runId}`),
         ];
       case 'approval.answered': {
+        this.#answered.add(step);
         const actor = printableLine(textField(event, 'actor') ?? 'somebody');
-        return [
-          event.data.approved === true
-            ? `  ${green('✓')} ${step} approved by ${actor}`
-            : `  ${red('✗')} ${step} denied by ${actor}`,
-        ];
+        const approved = fieldOf(event.data.answer, 'approved') === true;
+        return [approved ? `  ${green('✓')} ${step} approved by ${actor}` : `  ${red('✗')} ${step} denied by ${actor}`];
       }
       case 'sleep.started':
         return [`  ${dim('…')} ${step} sleeps${untilText(event)}`];
@@ -93,19 +92,22 @@ export class Transcript {
           dim(`    send it with: waybill signal ${this.#runId} ${event.step?.name ?? 'NAME'}`),
         ];
       case 'signal.received':
+        this.#answered.add(step);
         return [`  ${green('✓')} ${step} got its signal`];
       case 'decision.recorded':
-        return [`  ${green('✓')} ${step} decided`];
+        return [`  ${green('✓')} ${step} decided by ${printableLine(textField(event, 'engine') ?? 'its engine')}`];
       case 'cancel.requested':
         return [`  ${yellow('!')} cancel asked for by ${printableLine(textField(event, 'actor') ?? 'somebody')}`];
       case 'drift.accepted':
         return [`  ${yellow('!')} changes of the workspace accepted`];
       case 'run.waiting':
-        return [`${yellow('waiting')} ${dim('nothing runs until it is answered')}`];
+        return [`${yellow('waiting')} ${dim('no process is kept meanwhile')}`];
       case 'run.paused':
         return [`${yellow('paused')} ${dim(`go on with: waybill resume ${this.#runId}`)}`];
       case 'run.interrupted':
-        return [`${yellow('interrupted')} ${dim(`go on with: waybill resume ${this.#runId}`)}`];
+        return [
+          `${yellow('interrupted')} ${printableLine(failureText(event))}${dim(`go on with: waybill resume ${this.#runId}`)}`,
+        ];
       case 'run.succeeded':
         return [`${green('succeeded')} ${dim(this.#total(now))}`];
       case 'run.failed':
@@ -133,7 +135,13 @@ export class Transcript {
   }
 }
 
+function promptOf(event: LedgerEvent): string {
+  const prompt = fieldOf(event.data.inputs, 'prompt');
+  return typeof prompt === 'string' ? prompt : '';
+}
+
+/** The ledger holds the end of a wait in microseconds since 1970. */
 function untilText(event: LedgerEvent): string {
-  const until = textField(event, 'until');
-  return until === undefined ? '' : ` until ${printableLine(until)}`;
+  const until = numberField(event, 'until');
+  return until === undefined ? '' : ` until ${new Date(until / 1000).toISOString()}`;
 }

@@ -1,64 +1,74 @@
-import type { CliContext } from './cli-context.ts';
+import type { RunState } from '../../contract/evidence.ts';
+import type { CliContext, Stop } from './cli-context.ts';
 import type { Program, RunInHand } from './program.ts';
+import { runInBackground } from './run-in-background.ts';
 import { exitCodeOf, tellOutcome } from './run-outcome.ts';
 import { watchRun } from './watch-run.ts';
 
-export interface WorkOptions {
-  /** False: hand the run to a process of its own, and return. */
-  readonly wait: boolean;
-}
+/** A timer counts in 31 bits. */
+const longestTimerMs = 2 ** 31 - 1;
 
-/**
- * What `run`, `exec`, `resume` and `fork` have in common: take a run in hand, show it live, say how it ended.
- * `take` is told whether this process shall do the work.
- */
+/** What `run`, `exec`, `resume` and `fork` have in common: take a run in hand, show it live, say how it ended. */
 export async function workOnRun(
   context: CliContext,
-  options: WorkOptions,
-  take: (program: Program, work: boolean) => Promise<RunInHand>,
+  options: { readonly wait: boolean },
+  take: (program: Program) => Promise<RunInHand>,
 ): Promise<void> {
+  if (!options.wait) return await runInBackground(context);
   await context.stoppable((stop) =>
     context.withProgram(async (program) => {
-      const run = await take(program, options.wait);
-      if (!options.wait) {
-        await leaveToBackground(context, run);
-        return;
-      }
+      const run = await take(program);
       if (!context.json) await sayHow(context, run);
-      const state = run.how === 'finished' ? await run.finished : await watchRun(context, program, run, stop);
+      const state = await untilOnlyPeopleCanHelp(context, program, run, stop);
       await tellOutcome(context, state);
       context.exitCode = exitCodeOf(state);
     }),
   );
 }
 
-async function sayHow(context: CliContext, run: RunInHand): Promise<void> {
-  switch (run.how) {
-    case 'finished':
-      return await context.note(`${run.runId} is finished: there is nothing left to do.`);
-    case 'existing':
-      return await context.note(`${run.runId} has this key already: no second run is made.`);
-    case 'created':
-    case 'resumed':
-      return;
-    default:
-      return run.how satisfies never;
+/**
+ * Time passes by itself: a run that only sleeps is gone on with when it is due. A run that waits for a person or
+ * a signal is left alone, and whoever answers can resume it.
+ */
+async function untilOnlyPeopleCanHelp(
+  context: CliContext,
+  program: Program,
+  first: RunInHand,
+  stop: Stop,
+): Promise<RunState> {
+  let run = first;
+  for (;;) {
+    const state = await watchRun(context, program, run, stop);
+    if (executesNothing(run) || !onlySleeps(state)) return state;
+    await until(Date.parse(state.wakeAt), stop.signal);
+    if (stop.signal.aborted) return state;
+    run = await program.resumeRun(run.runId, { retryFailed: null, acceptDrift: false });
   }
 }
 
-async function leaveToBackground(context: CliContext, run: RunInHand): Promise<void> {
-  const state = await run.finished;
-  const background = state.state === 'queued' || state.interrupted;
-  const { pid } = background
-    ? await context.host.startInBackground(['resume', run.runId, '--json', '--workspace', context.start])
-    : { pid: null };
-  if (context.json) {
-    await context.print(JSON.stringify({ runId: run.runId, state: state.state, created: run.how === 'created', pid }));
-    return;
+function executesNothing({ how }: RunInHand): boolean {
+  return how === 'existing' || how === 'finished';
+}
+
+async function sayHow(context: CliContext, { runId, how }: RunInHand): Promise<void> {
+  if (how === 'existing') await context.note(`${runId} has this key already: no second run is made.`);
+  if (how === 'finished') await context.note(`${runId} has succeeded: there is nothing left to do.`);
+}
+
+function onlySleeps(state: RunState): state is RunState & { wakeAt: string } {
+  return state.state === 'waiting' && state.wakeAt !== null && state.pending.every(({ action }) => action === 'sleep');
+}
+
+async function until(time: number, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    const left = time - Date.now();
+    if (left <= 0) return;
+    const passed = Promise.withResolvers<void>();
+    const timer = setTimeout(passed.resolve, Math.min(left, longestTimerMs));
+    const stopped = () => passed.resolve();
+    stop.addEventListener('abort', stopped, { once: true });
+    await passed.promise;
+    clearTimeout(timer);
+    stop.removeEventListener('abort', stopped);
   }
-  await context.print(run.runId);
-  const follow = `waybill events ${run.runId} --follow`;
-  await context.note(
-    background ? `runs in the background (process ${pid}); look: ${follow}` : `is ${state.state}; look: ${follow}`,
-  );
 }

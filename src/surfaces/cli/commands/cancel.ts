@@ -16,7 +16,7 @@ After the grace period no process of the run is left, and a canceled run is neve
 Examples:
   $ waybill cancel run-20261122-210500-0a1b2c3d --comment "wrong branch"`,
     )
-    .action((runId: string, options: { readonly comment?: string; readonly key?: string }) =>
-      sendRequest(context(), runId, { kind: 'cancel', comment: options.comment ?? null, key: options.key ?? null }),
+    .action((runId: string, { comment, key }: { readonly comment?: string; readonly key?: string }) =>
+      sendRequest(context(), runId, key, () => ({ kind: 'cancel', comment: comment ?? null })),
     );
 }

@@ -37,8 +37,8 @@ Examples:
         ...(options.allowEnv !== undefined && { allowEnv: options.allowEnv }),
         ...(options.timeout !== undefined && { deadlineMs: options.timeout }),
       };
-      await workOnRun(context(), options, (program, work) =>
-        program.startRun({ workflow: 'exec', tasks: [], input, key: options.key ?? null, work }),
+      await workOnRun(context(), options, (program) =>
+        program.startRun({ workflow: 'exec', tasks: [], input, key: options.key ?? null }),
       );
     });
 }

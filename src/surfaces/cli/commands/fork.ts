@@ -27,12 +27,11 @@ Examples:
   $ waybill fork run-20261122-210500-0a1b2c3d --from 'review#2' --key second-look`,
     )
     .action(async (runId: string, options: Options) => {
-      await workOnRun(context(), options, (program, work) =>
+      await workOnRun(context(), options, (program) =>
         program.forkRun(runId, {
           from: options.from,
           key: options.key ?? null,
           acceptDrift: options.acceptDrift ?? false,
-          work,
         }),
       );
     });

@@ -15,7 +15,7 @@ The steps at work finish, no new one begins, and the run waits for \`waybill res
 Examples:
   $ waybill pause run-20261122-210500-0a1b2c3d`,
     )
-    .action((runId: string, options: { readonly key?: string }) =>
-      sendRequest(context(), runId, { kind: 'pause', key: options.key ?? null }),
+    .action((runId: string, { key }: { readonly key?: string }) =>
+      sendRequest(context(), runId, key, () => ({ kind: 'pause' })),
     );
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { WaybillError } from '../../../contract/errors.ts';
 import { nonEmpty } from '../argument-parsers.ts';
 import type { CliContext } from '../cli-context.ts';
+import type { Program, RunInHand } from '../program.ts';
 import { usageError } from '../usage-error.ts';
 import { workOnRun } from '../work-on-run.ts';
 import { runArgument } from './run-argument.ts';
@@ -40,12 +42,21 @@ Examples:
       if (retryFailed === undefined && reason !== undefined) {
         throw usageError('--reason belongs to --retry-failed', 'An interrupted run is resumed without one.');
       }
-      await workOnRun(context(), options, (program, work) =>
-        program.resumeRun(runId, {
-          retryFailed: reason === undefined ? null : { reason },
-          acceptDrift: options.acceptDrift ?? false,
-          work,
-        }),
+      await workOnRun(context(), options, (program) =>
+        program
+          .resumeRun(runId, {
+            retryFailed: reason === undefined ? null : { reason },
+            acceptDrift: options.acceptDrift ?? false,
+          })
+          .catch((error: unknown) => ifSucceeded(program, runId, error)),
       );
     });
+}
+
+/** What has succeeded needs no resume: that is an answer, not an error. */
+async function ifSucceeded(program: Program, runId: string, error: unknown): Promise<RunInHand> {
+  if (!(error instanceof WaybillError) || error.code !== 'run_finished' || error.details?.state !== 'succeeded')
+    throw error;
+  const run = await program.showRun(runId);
+  return { runId, how: 'finished', since: run.lastSeq, finished: Promise.resolve(run), stop: () => {} };
 }

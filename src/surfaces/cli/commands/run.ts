@@ -41,8 +41,8 @@ Examples:
       const { tasks, workflow } = whatToRun(options);
       const input: JsonValue =
         options.input === undefined ? null : await typedJson(context(), '--input', options.input);
-      await workOnRun(context(), options, (program, work) =>
-        program.startRun({ workflow, tasks, input, key: options.key ?? null, work }),
+      await workOnRun(context(), options, (program) =>
+        program.startRun({ workflow, tasks, input, key: options.key ?? null }),
       );
     });
 }

@@ -23,6 +23,6 @@ Examples:
     )
     .action(async (runId: string, name: string, options: Options) => {
       const payload = options.payload === undefined ? null : await typedJson(context(), '--payload', options.payload);
-      await sendRequest(context(), runId, { kind: 'signal', name, payload, key: options.key ?? null });
+      await sendRequest(context(), runId, options.key, () => ({ kind: 'signal', name, payload }));
     });
 }
