@@ -22,6 +22,7 @@ const run: RunContext = {
   sleep: unused,
   each: unused,
   scope: unused,
+  onTask: unused,
   now: unused,
   random: unused,
   uuid: unused,

@@ -15,9 +15,9 @@ export type Check =
       readonly kind: 'command';
       readonly name: string;
       readonly command: readonly [string, ...string[]];
-      readonly timeoutMs?: number;
+      readonly timeoutMs?: number | undefined;
     }
-  | { readonly kind: 'file'; readonly name: string; readonly path: string; readonly digest?: string };
+  | { readonly kind: 'file'; readonly name: string; readonly path: string; readonly digest?: string | undefined };
 
 export interface AgentStep {
   /** What the agent is asked to do: `implement`, `review` ...; also the step's name unless `name` is given. */
@@ -29,7 +29,7 @@ export interface AgentStep {
   readonly deadlineMs?: number;
   readonly retry?: RetryPolicy;
   readonly checks?: readonly Check[];
-  /** Refuses outputs: a returned text is the reason the step fails with `check_failed`. */
+  /** Refuses outputs: a returned text is why the step fails with `check_failed`; a thrown WaybillError keeps its code. */
   readonly accept?: (outputs: JsonObject) => string | undefined;
 }
 
@@ -126,6 +126,8 @@ export interface RunContext {
     options: { readonly key: (item: I) => string; readonly concurrency?: number },
     fn: (item: I, run: RunContext) => Promise<T>,
   ): Promise<T[]>;
+  /** The same run working on one of its tasks, in a scope named after it. */
+  onTask<T>(task: string, fn: (run: RunContext) => Promise<T>): Promise<T>;
   /** The same run seen through one more scope: steps of equal name in different scopes never meet. */
   scope<T>(name: string, fn: (run: RunContext) => Promise<T>): Promise<T>;
   /** Milliseconds since 1970, recorded. */

@@ -150,7 +150,13 @@ export async function resumeRun(
       row.snapshot_id === null || row.snapshot_digest === null
         ? null
         : { id: row.snapshot_id, digest: parseDigest(row.snapshot_digest) };
-    return { ledger, loaded, tree, gone, snapshot: accepted ? { id: now.snapshot.id, digest: now.snapshot.digest } : recorded };
+    return {
+      ledger,
+      loaded,
+      tree,
+      gone,
+      snapshot: accepted ? { id: now.snapshot.id, digest: now.snapshot.digest } : recorded,
+    };
   } catch (error) {
     await releaseUntouched(engine, before, ledger.epoch);
     throw error;

@@ -120,14 +120,13 @@ export class ScopedRun implements RunContext {
     return fn(this.inScope(name, this.#place.task));
   }
 
+  onTask<T>(task: string, fn: (run: RunContext) => Promise<T>): Promise<T> {
+    return fn(this.inScope(task, parseId('task', task)));
+  }
+
   /** The same run in one more scope, working on this task. */
   inScope(name: string, task: string | null): ScopedRun {
     return new ScopedRun(this.#execution, { scope: [...this.#place.scope, name], task });
-  }
-
-  /** The same scope, working on this task. */
-  onTask(task: string): ScopedRun {
-    return new ScopedRun(this.#execution, { scope: this.#place.scope, task: parseId('task', task) });
   }
 
   now(): Promise<number> {
