@@ -43,7 +43,7 @@ function child(
   const [command = '', ...args] = [
     ...(options.prefix ?? []),
     process.execPath,
-    join(import.meta.dirname, 'store-child.ts'),
+    join(import.meta.dirname, 'fixtures', 'store-process.ts'),
     scenario,
     path,
     name,
