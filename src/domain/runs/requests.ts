@@ -5,10 +5,12 @@ import { parseId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { randomHex } from '../../platform/ids/make-id.ts';
+import { commit } from '../../platform/journal/commit.ts';
 import type { OperationStatement } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
 import type { Execution } from './execution/execution.ts';
 import type { PendingStep } from './execution/replay.ts';
+import { runEnded } from './execution/run-ended.ts';
 import { displayStep } from './keys/step-key.ts';
 import { livingHolder } from './lease/lease.ts';
 import type { LedgerWriter } from './ledger/ledger-writer.ts';
@@ -110,20 +112,26 @@ async function keep(
       });
     }
     const id = `req_${randomHex(16)}`;
-    await tx.db
-      .insertInto('run_request')
-      .values({
-        id,
-        run: runId,
-        kind,
-        payload: body,
-        actor: from.actor,
-        idempotency_key: key,
-        created_at: engine.clock.now(),
-        done_at: null,
-        outcome: null,
-      })
-      .execute();
+    const row = {
+      id,
+      run: runId,
+      kind,
+      payload: body,
+      actor: from.actor,
+      idempotency_key: key,
+      created_at: engine.clock.now(),
+      done_at: null,
+      outcome: null,
+    };
+    const audit = {
+      at: row.created_at,
+      actor: from.actor,
+      action: `run.${kind}.requested`,
+      resource: runId,
+      outcome: 'succeeded' as const,
+    };
+    const change = async () => void (await tx.db.insertInto('run_request').values(row).execute());
+    await commit(tx, { change, audit: [audit] });
     return id;
   });
 }
@@ -260,7 +268,6 @@ async function cancelHere(
   request: RequestRow,
 ): Promise<RequestAnswer> {
   const { events, gone } = await killLeftovers(engine, loaded);
-  const { row } = loaded;
   const how = gone.some((report) => report.how === 'swept') ? 'swept' : engine.processes.containment.how;
   const payload: JsonValue = JSON.parse(request.payload);
   await ledger.append({
@@ -270,8 +277,11 @@ async function cancelHere(
       { type: 'run.canceled', data: { actor: request.actor, processes: { how, ended: gone.length, left: 0 } } },
     ],
     also: [
-      { sql: statements.deleteAllPending, rows: [[row.id]] },
-      { sql: statements.deleteProcesses, rows: [[row.id]] },
+      ...runEnded(engine, factsOf(loaded), {
+        state: 'canceled',
+        code: 'run_canceled',
+        seq: ledger.nextSeq + events.length + 1,
+      }),
       doneRow(engine, request, 'canceled'),
     ],
     change: {

@@ -6,6 +6,7 @@ import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { chainStart } from '../../platform/chain/chain.ts';
 import { digestOf } from '../../platform/digests/digest.ts';
 import { makeRunId } from '../../platform/ids/make-id.ts';
+import { commitOperation } from '../../platform/journal/commit.ts';
 import type { OperationStatement } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
 import { TreeRecorder } from './execution/tree-recorder.ts';
@@ -147,16 +148,19 @@ async function insert(
       ...[holderText(engine.host.self, now), now + leaseMicros, key, asked, now, now],
     ];
     try {
-      await engine.store.submit({
-        lane: runId,
-        statements: [
-          { sql: statements.insertRun, rows: [row] },
-          { sql: statements.insertRunInput, rows: [[runId, canonicalJson(input)]] },
-          { sql: statements.insertEvent, rows: [[runId, 1, first.type, body, digest]] },
-          ...facts.also,
-          ...originRows(runId, request.origin, now),
-        ],
-      });
+      await engine.store.submit(
+        commitOperation({
+          lane: runId,
+          change: [
+            { sql: statements.insertRun, rows: [row] },
+            { sql: statements.insertRunInput, rows: [[runId, canonicalJson(input)]] },
+            { sql: statements.insertEvent, rows: [[runId, 1, first.type, body, digest]] },
+            ...facts.also,
+            ...originRows(runId, request.origin, now),
+          ],
+          audit: [{ at: now, actor: request.actor, action: 'run.started', resource: runId, outcome: 'succeeded' }],
+        }),
+      );
     } catch (error) {
       // Another run of this second drew the same eight digits: draw again. Any other clash is told.
       const clash = error instanceof WaybillError && error.code === 'store_constraint' && key === null && tries < 5;

@@ -94,7 +94,11 @@ async function finished(execution: Execution, ending: Exclude<Ending, { stop: St
         ? { type: 'run.succeeded', data: { output } }
         : { type: 'run.failed', data: { failure, ...(errorId === null ? {} : { errorId }) } },
     ],
-    also: runEnded(execution, state, failure?.code ?? null),
+    also: runEnded(execution.engine, execution.run, {
+      state,
+      code: failure?.code ?? null,
+      seq: execution.ledger.nextSeq,
+    }),
     change: {
       kind: 'finish',
       state,
@@ -136,7 +140,7 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
           { type: 'run.canceled', data: { actor: last.actor, processes: { how, ended: closed.length, left } } },
         ],
         also: [
-          ...runEnded(execution, 'canceled', 'run_canceled'),
+          ...runEnded(execution.engine, run, { state: 'canceled', code: 'run_canceled', seq: ledger.nextSeq + 1 }),
           { sql: statements.finishRequest, rows: [[execution.engine.clock.now(), 'canceled', last.request]] },
         ],
         change: {
