@@ -21,11 +21,17 @@ import { RawAgent } from './raw-agent.ts';
 
 /** One case of the protocol's conformance and how the agent did. */
 export interface ConformanceCase {
-  readonly case: string;
-  readonly ok: boolean;
-  /** False when the case could not be tried, which is neither good nor bad; `detail` says why. */
+  readonly name: string;
+  readonly passed: boolean;
+  /** False when the case could not be tried, which is neither good nor bad; `message` says why. */
   readonly checked: boolean;
-  readonly detail: string;
+  readonly message: string;
+}
+
+export interface ConformanceReport {
+  /** What its hello said; null when there was none. */
+  readonly agent: { readonly name: string; readonly version: string } | null;
+  readonly cases: readonly ConformanceCase[];
 }
 
 export interface CheckOptions {
@@ -34,6 +40,7 @@ export interface CheckOptions {
   readonly inputs?: JsonObject;
   readonly deadlineMs?: number;
   readonly allowEnv?: readonly string[];
+  readonly signal?: AbortSignal;
 }
 
 const graceMs = 5000;
@@ -41,12 +48,13 @@ const graceMs = 5000;
 /**
  * Runs the conformance cases of `waybill.agent.v1` against the agent `command` starts, in an empty workspace of its
  * own in the temporary folder, which is removed afterwards. An agent that fails a case is a result, not an error.
+ * @throws WaybillError `canceled` when the signal ends it.
  */
 export async function checkAgent(
   command: readonly string[],
   deps: AgentPortDeps,
   options: CheckOptions = {},
-): Promise<readonly ConformanceCase[]> {
+): Promise<ConformanceReport> {
   const workspace = await mkdtemp(join(tmpdir(), 'waybill-agent-check-'));
   try {
     return await new AgentCheck(command, deps, options, workspace).run();
@@ -66,7 +74,9 @@ class AgentCheck {
   readonly #settings: AgentSettings;
   readonly #context: AgentSessionContext;
   readonly #deadlineMs: number;
+  readonly #signal: AbortSignal;
   readonly #cases: ConformanceCase[] = [];
+  #agent: ConformanceReport['agent'] = null;
   #dedupe = false;
   #offersCheck = false;
 
@@ -74,6 +84,7 @@ class AgentCheck {
     this.#deps = deps;
     this.#options = options;
     this.#deadlineMs = options.deadlineMs ?? 10_000;
+    this.#signal = options.signal ?? new AbortController().signal;
     this.#settings = {
       name: 'agent',
       transport: 'stdio',
@@ -100,9 +111,9 @@ class AgentCheck {
     };
   }
 
-  async run(): Promise<readonly ConformanceCase[]> {
+  async run(): Promise<ConformanceReport> {
     await this.#case('hello', () => this.#hello());
-    if (this.#cases.every((one) => one.ok)) {
+    if (this.#agent !== null) {
       await this.#case('a command is answered', () => this.#answered());
       await this.#case('an unknown action gives an error event', () => this.#unknownAction());
       await this.#case(`a command line of ${maxLineBytes} bytes is taken`, () => this.#longestCommand());
@@ -112,17 +123,19 @@ class AgentCheck {
       await this.#case('a repeated idempotency key gives the same answer after a restart', () => this.#repeated(true));
       await this.#case('SIGTERM ends it', () => this.#sigterm());
     }
-    return this.#cases;
+    return { agent: this.#agent, cases: this.#cases };
   }
 
   async #case(name: string, check: () => Promise<string>): Promise<void> {
+    if (this.#signal.aborted) throw new WaybillError('canceled', 'the check was canceled');
     try {
-      this.#cases.push({ case: name, ok: true, checked: true, detail: await check() });
+      this.#cases.push({ name, passed: true, checked: true, message: await check() });
     } catch (error) {
+      if (this.#signal.aborted) throw error;
       if (error instanceof NotApplicable) {
-        this.#cases.push({ case: name, ok: true, checked: false, detail: error.message });
+        this.#cases.push({ name, passed: true, checked: false, message: error.message });
       } else if (error instanceof Nonconforming || error instanceof WaybillError || error instanceof LineTooLong) {
-        this.#cases.push({ case: name, ok: false, checked: true, detail: error.message });
+        this.#cases.push({ name, passed: false, checked: true, message: error.message });
       } else {
         throw error;
       }
@@ -137,9 +150,10 @@ class AgentCheck {
       await this.#with(async () => {});
       throw new Nonconforming('it said no hello');
     }
+    this.#agent = { name: hello.name, version: hello.version };
     this.#dedupe = hello.dedupe;
     this.#offersCheck = hello.actions.includes(checkAction);
-    return `${hello.name} ${hello.version}, actions ${hello.actions.join(', ')}; dedupe ${hello.dedupe}`;
+    return `actions ${hello.actions.join(', ')}; dedupe ${hello.dedupe}`;
   }
 
   async #answered(): Promise<string> {
@@ -258,7 +272,7 @@ class AgentCheck {
   }
 
   #send(session: AgentSession, command: AgentCommand): Promise<AgentAnswer> {
-    return session.send(command, { deadlineMs: this.#deadlineMs, signal: new AbortController().signal });
+    return session.send(command, { deadlineMs: this.#deadlineMs, signal: this.#signal });
   }
 }
 

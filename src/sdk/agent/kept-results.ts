@@ -36,7 +36,7 @@ export class KeptResults {
       throw error;
     });
     if (text === undefined) return undefined;
-    const kept = keptSchema.safeParse(JSON.parse(text));
+    const kept = keptSchema.safeParse(parsedOrNothing(text));
     if (!kept.success || kept.data.idempotencyKey !== idempotencyKey) return undefined;
     for (const artifact of kept.data.artifacts) if (!(await this.#stillThere(artifact))) return undefined;
     return { outputs: kept.data.outputs, artifacts: kept.data.artifacts };
@@ -59,5 +59,14 @@ export class KeptResults {
   #path(idempotencyKey: string): string {
     // The key's shape is checked with the command: 64 hex digits after its prefix, so no path can be built from it.
     return join(this.#folder, `${idempotencyKey.slice('ik:'.length)}.json`);
+  }
+}
+
+/** A file somebody damaged holds no result; the work is done again and the file written anew. */
+function parsedOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -30,7 +30,7 @@ export async function readMockScript(path: string): Promise<MockScript> {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new WaybillError('invalid_input', `${path}: ${issue?.path.map(String).join('.')}: ${issue?.message}`, {
-    hint: 'See schemas/v1/mock-agent-script.v1.json and the examples in fixtures/mock-agent/.',
+    hint: 'See schemas/v1/mock-script.v1.json and the examples in fixtures/mock-agent/.',
   });
 }
 
