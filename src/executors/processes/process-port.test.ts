@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { HeldProcess } from '../../domain/runs/ports.ts';
 import { randomHex } from '../../platform/ids/make-id.ts';
@@ -92,6 +93,19 @@ describe.each(await testedWays())('$how: $means', (containment) => {
     await until('it is there', () => sleepers(seconds).length === 1);
     await expect(held.kill(100)).resolves.toMatchObject({ left: 0 });
     expect(processesLike(new RegExp(seconds))).toEqual([]);
+  });
+
+  test('a chain in which every process leaves the session and ends is outrun', async () => {
+    const place = mkdtempSync(join(folder, 'chain-'));
+    const generations = (): number =>
+      existsSync(place) ? readFileSync(join(place, 'generations'), 'utf8').length / 2 : 0;
+    const held = await begin('sh', '-c', '"$0" "$1"; sleep 60', join(import.meta.dirname, 'fixtures/chain.sh'), place);
+    await until('it goes on', () => existsSync(join(place, 'generations')) && generations() > 5);
+    await expect(held.kill(50)).resolves.toMatchObject({ left: 0 });
+    const last = generations();
+    await sleep(200);
+    expect(generations()).toBe(last);
+    rmSync(place, { recursive: true });
   });
 
   test('of twenty at once only those that are killed die', async () => {

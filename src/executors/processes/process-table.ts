@@ -47,36 +47,57 @@ export function startTimeOf(pid: number): string | undefined {
   return state === '' || state.startsWith('Z') ? undefined : start.join(' ');
 }
 
-/** Reads /proc synchronously: it is memory, not a disk, and a look that takes long sees less of what is moving. */
+/**
+ * Reads /proc synchronously: it is memory, not a disk, and a look that takes long sees less of what is moving.
+ *
+ * The list is read again until it holds no new process, and each process is read whole at once. So a family that is
+ * alive all the time is never overlooked, even if no member lives for long: whoever has gone before we came to
+ * him had his child before, and the child is in a later list. Only a machine that never stops forking ends this early.
+ */
 function scanProc(): readonly ProcessRow[] {
-  let names: string[];
-  try {
-    if (readlinkSync('/proc/self') !== String(process.pid)) {
-      throw new WaybillError(
-        'containment_failed',
-        '/proc shows the pids of another pid namespace than the one this program runs in',
-        {
-          hint: 'Mount /proc anew inside the container (unshare --mount-proc), so that processes can be found.',
-        },
-      );
-    }
-    names = readdirSync('/proc');
-  } catch (cause) {
-    if (cause instanceof WaybillError) throw cause;
-    throw new WaybillError('containment_failed', 'cannot read the list of processes in /proc', {
-      hint: 'Mount /proc, so that what is left of a run can be found and ended.',
-      cause,
+  if (linkOf('/proc/self') !== String(process.pid)) {
+    throw new WaybillError('containment_failed', '/proc does not show the processes this program can signal', {
+      hint: 'Mount /proc anew inside the container (unshare --mount-proc), so that processes can be found.',
     });
   }
-  return names.flatMap((name) => (/^\d+$/.test(name) ? (readRow(Number(name)) ?? []) : []));
+  const seen = new Set<number>();
+  const rows: ProcessRow[] = [];
+  for (let pass = 0; pass < 20; pass++) {
+    const fresh = readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => Number.isInteger(pid) && !seen.has(pid));
+    if (fresh.length === 0) break;
+    for (const pid of fresh) {
+      seen.add(pid);
+      const row = readRow(pid);
+      if (row !== undefined) rows.push(row);
+    }
+  }
+  return rows;
 }
 
-/** Reads a file of /proc; undefined when its process has gone or is not ours to look at. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined; // Not mounted: told by the caller.
+  }
+}
+
+/**
+ * Reads a file of /proc; undefined when its process has gone or is not ours to look at. Any other failure (too many
+ * open files) is thrown: it must not look as if nothing were there.
+ */
 function readProc(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM') return undefined;
+    throw new WaybillError('containment_failed', `cannot read ${path}`, {
+      hint: 'Without it nobody can say what is left of a run; see the cause, then resume the run.',
+      cause,
+    });
   }
 }
 
@@ -87,15 +108,12 @@ function readRow(pid: number): ProcessRow | undefined {
   const [state, ppid, group, session, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const startTime = rest[15];
   if (startTime === undefined || state === 'Z' || state === 'X') return undefined;
-  let environment: string | undefined;
+  const environment = `\0${readProc(`/proc/${pid}/environ`) ?? ''}`;
+  const markers = environment.split(`\0${markerVariable}=`, 2)[1]?.split('\0', 1)[0]?.split(',');
   return {
     ...{ pid, ppid: Number(ppid), group: Number(group), session: Number(session), startTime },
     stopped: state === 'T',
-    carries(marker) {
-      environment ??= `\0${readProc(`/proc/${pid}/environ`) ?? ''}`;
-      const value = environment.split(`\0${markerVariable}=`, 2)[1]?.split('\0', 1)[0];
-      return value?.split(',').includes(marker) ?? false;
-    },
+    carries: (marker) => markers?.includes(marker) ?? false,
   };
 }
 
