@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, expectTypeOf, test } from 'vitest';
+import * as plugin from '../../sdk/plugin/index.ts';
 import {
   type Correlation,
   childSpan,
@@ -130,6 +131,18 @@ test('F7 one thousand concurrent nested scopes never mix', async () => {
     expect(ids.size).toBe(5);
     expect(tree.filter((span) => span.parentSpanId === null || !ids.has(span.parentSpanId))).toHaveLength(1);
   }
+});
+
+test('F32 a plugin sees the same scopes as the program that loaded it', () => {
+  correlationScope({ component: 'run-worker' }, () => {
+    const ours = here();
+    plugin.correlationScope({ component: 'my-plugin' }, () => {
+      expect(here()).toMatchObject({ component: 'my-plugin', parentSpanId: ours.spanId });
+      plugin.childSpan('inner', () => expect(plugin.currentCorrelation()).toBe(here()));
+    });
+  });
+  expect(plugin.currentCorrelation()).toBeUndefined();
+  expect(() => plugin.childSpan('lost', () => 1)).toThrow(expect.objectContaining({ code: 'correlation_missing' }));
 });
 
 test('a scope has the type of what it runs', () => {

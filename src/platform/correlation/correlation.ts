@@ -1,27 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Correlation, type CorrelationScope, offerCorrelation } from '../../contract/correlation.ts';
 import { WaybillError } from '../../contract/errors.ts';
-import { type Micros, systemClock } from '../clock/clock.ts';
+import { systemClock } from '../clock/clock.ts';
 import { makeSpanId, makeTraceId } from '../ids/make-id.ts';
 import type { Span, SpanSink } from './span.ts';
 import { formatTraceparent, parseTraceparent } from './trace-context.ts';
 
-/** Where in which tree of work we are. The correlation id is the W3C trace id. Always frozen. */
-export interface Correlation {
-  readonly correlationId: string;
-  readonly spanId: string;
-  /** null in the root span. */
-  readonly parentSpanId: string | null;
-  readonly component: string;
-  readonly startedAt: Micros;
-}
+export type { Correlation };
 
-export interface ScopeOptions {
-  /** Who works here: `cli`, `run-worker`, `agents` ... */
-  readonly component: string;
-  /** A `traceparent` from outside. Ours is its child; a malformed or oversized one is replaced and noted. */
-  readonly inbound?: string | null | undefined;
-  /** The span's name; the component unless given. */
-  readonly name?: string;
+export interface ScopeOptions extends CorrelationScope {
   /** Where the spans of this tree go; inherited by everything below. Without one they are not kept. */
   readonly sink?: SpanSink;
 }
@@ -126,3 +113,5 @@ function runSpan<T>(scope: Scope, name: string, note: string | null, fn: () => T
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
+
+offerCorrelation({ correlationScope, childSpan, currentCorrelation });

@@ -9,9 +9,9 @@ import type { Store } from '../store/store.ts';
 import { ErrorCapture } from './capture.ts';
 import { classify } from './classify.ts';
 import type { ErrorStore } from './error-store.ts';
+import { testSettings } from './fixtures/test-emitters.ts';
 import { envelopeMigrations } from './migrations.ts';
 import { openErrorStore } from './open-error-store.ts';
-import { testSettings } from './test-emitters.ts';
 
 let folder: string;
 let store: Store;

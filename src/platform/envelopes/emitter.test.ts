@@ -5,7 +5,7 @@ import { childSpan, correlationScope, currentCorrelation } from '../correlation/
 import { parseEnvelope, upgrade } from './envelope-schema.ts';
 import { type ErrorClass, errorClasses, type Layer, layers, mayEmit } from './error-class.ts';
 import { normalizeMessage } from './fingerprint.ts';
-import { testEmitters } from './test-emitters.ts';
+import { testEmitters } from './fixtures/test-emitters.ts';
 
 const emitterFor = testEmitters();
 const domain = emitterFor('L4', 'runs');

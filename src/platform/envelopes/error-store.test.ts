@@ -13,10 +13,10 @@ import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { Store } from '../store/store.ts';
 import type { ErrorEnvelope } from './envelope.ts';
 import { errorRow } from './error-row.ts';
+import { testEmitters } from './fixtures/test-emitters.ts';
 import { envelopeMigrations } from './migrations.ts';
 import { openErrorStore } from './open-error-store.ts';
 import { spanWriter } from './span-writer.ts';
-import { testEmitters } from './test-emitters.ts';
 
 const day = 86_400_000_000;
 const now = Date.UTC(2024, 1, 29, 12) * 1000;
