@@ -1,0 +1,223 @@
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Configuration } from './contract/configuration.ts';
+import type { Engine, FailureReport } from './domain/runs/engine.ts';
+import { dataFolder, type Workspace } from './domain/workspace/workspace.ts';
+import type { ErrorCapture } from './platform/envelopes/capture.ts';
+import type { Store } from './platform/store/store.ts';
+import { runCli } from './surfaces/cli/cli.ts';
+import { processTerminal } from './surfaces/cli/process-terminal.ts';
+import type { Host, Program } from './surfaces/cli/program.ts';
+import { startInBackground } from './surfaces/cli/start-in-background.ts';
+
+/**
+ * The one file that knows all rooms: it builds store, executors and engine, and hands them to the command line.
+ * What a small command does not need is imported when it is needed, so that small commands start fast.
+ */
+const { version } = readPackage();
+
+/** Without a token, whoever may use this machine's files is who acts. */
+const actor = `local:${userInfo().uid}`;
+
+let capture: ErrorCapture | undefined;
+
+const host: Host = {
+  version,
+  cwd: process.cwd(),
+  env: process.env,
+  terminal: processTerminal(),
+  tools: {
+    verifyPath: async (path) => (await import('./domain/runs/evidence/verify.ts')).verifyPath(path),
+    checkAgent: async (command, { signal }) => {
+      const { checkAgent } = await import('./executors/agents/check-agent.ts');
+      return checkAgent(command, { signal });
+    },
+    mockAgent: async (script) => (await import('./sdk/testing/mock-agent.ts')).runMockAgent(script),
+  },
+  openProgram,
+  report: async (error) => {
+    const kept = await capture?.capture(error, { layer: 'L2', component: 'cli' });
+    return kept === undefined || kept.kept === 'lost' ? null : kept.errorId;
+  },
+  startInBackground,
+};
+
+process.exitCode = await runCli(process.argv.slice(2), host);
+
+/** Everything a workspace offers, as the commands call it. The store is open from here until `close`. */
+async function openProgram(workspace: Workspace): Promise<Program> {
+  const [{ loadConfiguration }, { createRunsProgram }] = await Promise.all([
+    import('./domain/workspace/load-configuration.ts'),
+    import('./surfaces/cli/runs-program.ts'),
+  ]);
+  const { configuration, digest } = await loadConfiguration(workspace);
+  const errors = await openCapture(workspace);
+  const store = await openStore(workspace, configuration);
+  try {
+    const { openErrorStore } = await import('./platform/envelopes/open-error-store.ts');
+    const errorStore = openErrorStore(store, errors.workspaceId);
+    await errors.capture.attach(errorStore);
+    const engine = await buildEngine({
+      workspace,
+      configuration,
+      configDigest: digest,
+      store,
+      capture: errors.capture,
+    });
+    return createRunsProgram({
+      engine,
+      errorStore,
+      actor,
+      configuration,
+      workspace,
+      close: async () => {
+        errors.capture.detach();
+        await store.close();
+      },
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openStore(workspace: Workspace, configuration: Configuration): Promise<Store> {
+  const [{ runMigrations }, { journalMigrations }, { envelopeMigrations }] = await Promise.all([
+    import('./domain/runs/migrations.ts'),
+    import('./platform/journal/migrations.ts'),
+    import('./platform/envelopes/migrations.ts'),
+  ]);
+  const migrations = [...envelopeMigrations(), ...journalMigrations(), ...runMigrations()];
+  if (configuration.store.engine === 'postgres') {
+    const { openPostgresStore } = await import('./platform/store/postgres/open.ts');
+    return openPostgresStore({ connection: configuration.store.url, migrations });
+  }
+  const [{ openSqliteStore }, { makeFolder }] = await Promise.all([
+    import('./platform/store/sqlite/open.ts'),
+    import('./platform/files/make-folder.ts'),
+  ]);
+  await makeFolder(dataFolder(workspace));
+  return openSqliteStore({ path: join(dataFolder(workspace), 'waybill.db'), migrations });
+}
+
+async function openCapture(
+  workspace: Workspace,
+): Promise<{ readonly capture: ErrorCapture; readonly workspaceId: string }> {
+  const [{ ErrorCapture }, { workspaceKey }, { createRedactor }, { secretLiterals }, { digestOf, hexOf }] =
+    await Promise.all([
+      import('./platform/envelopes/capture.ts'),
+      import('./platform/envelopes/workspace-key.ts'),
+      import('./platform/redaction/redactor.ts'),
+      import('./platform/redaction/secret-literals.ts'),
+      import('./platform/digests/digest.ts'),
+    ]);
+  const inputKey = await workspaceKey(join(dataFolder(workspace), 'keys'));
+  // Named after its key, so a copied or moved workspace keeps its name and two workspaces never share one.
+  const workspaceId = `ws_${hexOf(digestOf(Buffer.concat([Buffer.from('workspace'), inputKey]))).slice(0, 32)}`;
+  capture = new ErrorCapture({
+    workspaceId,
+    release: version,
+    inputKey,
+    redactor: createRedactor('envelope', secretLiterals(process.env)),
+    spoolFolder: join(dataFolder(workspace), 'spool'),
+  });
+  return { capture, workspaceId };
+}
+
+async function buildEngine(parts: {
+  readonly workspace: Workspace;
+  readonly configuration: Configuration;
+  readonly configDigest: string | null;
+  readonly store: Store;
+  readonly capture: ErrorCapture;
+}): Promise<Engine> {
+  const { workspace, configuration, store } = parts;
+  const [
+    processes,
+    exec,
+    environment,
+    host,
+    containment,
+    agents,
+    snapshots,
+    checkout,
+    blobs,
+    redactor,
+    literals,
+    leases,
+    task,
+    command,
+    clock,
+  ] = await Promise.all([
+    import('./executors/processes/process-port.ts'),
+    import('./executors/processes/exec.ts'),
+    import('./executors/processes/environment.ts'),
+    import('./executors/processes/host.ts'),
+    import('./executors/processes/containment.ts'),
+    import('./executors/agents/agent-port.ts'),
+    import('./executors/snapshots/snapshot-port.ts'),
+    import('./executors/checkout/checkout-port.ts'),
+    import('./platform/blobs/folder-blobs.ts'),
+    import('./platform/redaction/redactor.ts'),
+    import('./platform/redaction/secret-literals.ts'),
+    import('./domain/runs/lease/lease-keeper.ts'),
+    import('./domain/runs/workflows/task.ts'),
+    import('./domain/runs/workflows/exec.ts'),
+    import('./platform/clock/clock.ts'),
+  ]);
+  const data = dataFolder(workspace);
+  const { systemClock } = clock;
+  const processPort = processes.createProcessPort(await containment.probeContainment());
+  const workflows = [task.taskWorkflow, command.execWorkflow, ...configuration.workflows];
+  return {
+    store,
+    clock: systemClock,
+    host: host.createHost(),
+    processes: processPort,
+    commands: exec.createExecPort(processPort),
+    agents: agents.createAgentPort({ processes: processPort, clock: systemClock, environment: process.env }),
+    snapshots: snapshots.createSnapshotPort({ cacheFile: join(data, 'cache', 'tree'), clock: systemClock }),
+    checkout: checkout.createCheckoutPort({ clock: systemClock }),
+    blobs: blobs.createFolderBlobs(join(data, 'blobs')),
+    redact: redactor.createRedactor('ledger', [
+      ...literals.secretLiterals(process.env),
+      ...configuration.redact.env.map((name) => process.env[name] ?? '').filter((value) => value !== ''),
+      ...configuration.redact.patterns.filter((pattern) => typeof pattern === 'string'),
+    ]),
+    environment: (rules) => environment.buildEnvironment(process.env, rules),
+    leases: new leases.LeaseKeeper(store, systemClock),
+    workspace: { root: workspace.root, configDigest: parts.configDigest, snapshot: configuration.snapshot },
+    agentSettings: new Map(Object.entries(configuration.agents)),
+    workflows: new Map(workflows.map((workflow) => [workflow.name, workflow])),
+    versions: { waybill: version, node: process.versions.node },
+    report: (failure) => reportFailure(parts.capture, failure),
+  };
+}
+
+/** A failed step or run leaves an envelope of the domain; the run's ledger carries its id. */
+async function reportFailure(errors: ErrorCapture, failure: FailureReport): Promise<string | null> {
+  const { exitCode, signal } = failure.details;
+  const envelope = errors.emitterFor('L4', 'runs').emit({
+    errorClass: failure.code === 'max_iterations' ? 'domain.budget_exceeded' : 'domain.constraint',
+    severity: 'error',
+    message: failure.message,
+    context: { code: failure.code },
+    input: failure.input,
+    runId: failure.runId === '' ? null : failure.runId,
+    step: failure.step,
+    agentId: failure.agent,
+    exitCode: typeof exitCode === 'number' ? exitCode : null,
+    signal: typeof signal === 'string' ? signal : null,
+  });
+  const kept = await errors.record(envelope);
+  return kept === 'lost' ? null : envelope.errorId;
+}
+
+function readPackage(): { readonly version: string } {
+  const parsed: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  if (typeof parsed === 'object' && parsed !== null && 'version' in parsed && typeof parsed.version === 'string') {
+    return { version: parsed.version };
+  }
+  throw new Error('package.json of waybill has no version');
+}
