@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { errorCodes, WaybillError } from '../../contract/errors.ts';
 import { childSpan, correlationScope, currentCorrelation } from '../correlation/correlation.ts';
@@ -137,7 +139,7 @@ test('F10 a store that does not answer does not keep the caller, and what answer
   expect((await capture.capture(new Error('slow'), cli)).kept).toBe('spooled');
   for (const answer of answers) answer();
   await expect.poll(stored).toBe(1);
-  expect(await make().attach(errors)).toEqual({ stored: 0, refused: 0 });
+  expect(await make().attach(errors)).toEqual({ stored: 0, refused: 0, failure: null });
   expect(await stored()).toBe(1);
 });
 
@@ -145,7 +147,7 @@ test('F10 what neither store nor disk can take is counted exactly, and the calle
   await mkdir(join(folder, 'blocked'));
   await writeFile(join(folder, 'blocked', 'spool'), 'a file where the folder belongs');
   const capture = new ErrorCapture({ ...testSettings(), spoolFolder: join(folder, 'blocked', 'spool') });
-  await capture.attach(errors).catch(() => undefined);
+  expect((await capture.attach(errors)).failure).toMatchObject({ code: 'file_write_failed' });
   capture.detach();
   for (let n = 0; n < 5; n++) expect((await capture.capture(new Error('x'), cli)).kept).toBe('lost');
   const nowhere = new ErrorCapture({ ...testSettings(), spoolFolder: null });
@@ -194,6 +196,26 @@ test('F6 every error code has a class of its own layer, none is unknown', () => 
   expect(codes.length).toBeGreaterThan(50);
   for (const code of codes) expect(classify(new WaybillError(code, 'x')).errorClass, code).not.toBe('unknown');
 });
+
+test.each(['throw', 'reject'])(
+  'F6 the last words of a process that dies of a %s are spooled, told once and stored later',
+  async (how) => {
+    const child = fileURLToPath(new URL('./fixtures/dying-process.ts', import.meta.url));
+    const { code, stdout } = await new Promise<{ code: unknown; stdout: string }>((resolve) => {
+      execFile(process.execPath, [child, join(folder, 'spool'), how], (error, out) => {
+        resolve({ code: error?.code, stdout: out });
+      });
+    });
+    expect(code).toBe(3);
+    const [, errorId = ''] = /^told (err_[0-9a-f]{32}) spooled\n$/.exec(stdout) ?? [];
+    expect(await make().attach(errors)).toEqual({ stored: 1, refused: 0, failure: null });
+    expect(await errors.find(errorId)).toMatchObject({
+      component: 'process',
+      message: `died of a ${how}`,
+      layer: 'L2',
+    });
+  },
+);
 
 test('F5 planted secrets are nowhere in the spool', async () => {
   const capture = make();

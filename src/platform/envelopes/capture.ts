@@ -33,6 +33,11 @@ export interface CaptureCounts {
   readonly unknown: number;
 }
 
+export interface AttachReport extends ReplayReport {
+  /** What kept the spool from being moved to the store; null when nothing did. */
+  readonly failure: unknown;
+}
+
 export interface CaptureSettings extends EmitterSettings {
   /** The workspace's `.waybill/spool`; null where there is no workspace, then what the store cannot take is lost. */
   readonly spoolFolder: string | null;
@@ -63,10 +68,18 @@ export class ErrorCapture {
     return { ...this.#counts };
   }
 
-  /** From now on envelopes go to this store; what earlier processes or an outage left in the spool follows them. */
-  async attach(store: ErrorStore): Promise<ReplayReport> {
+  /**
+   * From now on envelopes go to this store; what earlier processes or an outage left in the spool follows them. Never
+   * rejects: what cannot be moved now keeps waiting, and the report says why.
+   */
+  async attach(store: ErrorStore): Promise<AttachReport> {
     this.#store = store;
-    return (await this.#spool?.replay(store)) ?? { stored: 0, refused: 0 };
+    try {
+      const report = await this.#spool?.replay(store);
+      return { stored: report?.stored ?? 0, refused: report?.refused ?? 0, failure: null };
+    } catch (failure) {
+      return { stored: 0, refused: 0, failure };
+    }
   }
 
   /** The store is closing: what still goes wrong is spooled. */

@@ -147,6 +147,18 @@ test('R28 values of environment variables with secret names are known secrets, i
   }
 });
 
+test('R28 configured texts and expressions are redacted wherever they stand, the longest text first', () => {
+  const known = createRedactor('ledger', ['abc', 'abcdef', /customer-\d+/i, /x*/, '']);
+  expect(known.text('abcdef abc CUSTOMER-17 xx y')).toEqual({
+    text: '[redacted:known-secret] [redacted:known-secret] [redacted:configured] [redacted:configured] y',
+    count: 4,
+  });
+  expect(known.json({ customer: ['customer-1', 'customer'] })).toEqual({
+    value: { customer: ['[redacted:configured]', 'customer'] },
+    count: 1,
+  });
+});
+
 test('R28 a private key that comes line by line is redacted line by line', () => {
   const redact = createLineRedactor(ledger);
   const lines = [

@@ -26,17 +26,30 @@ export interface Redactor {
 }
 
 /**
- * A redactor that replaces what looks like a secret by `[redacted:<kind>]`, and the given literals wherever they
- * stand. Markers of an earlier redaction stay as they are. The time is linear in the length of the text.
+ * A redactor that replaces what looks like a secret by `[redacted:<kind>]`, and what is configured wherever it
+ * stands: a text as it is, an expression by its matches. Markers of an earlier redaction stay as they are. The time
+ * is linear in the length of the text, as far as the configured expressions are.
  */
-export function createRedactor(profile: RedactionProfile, literals: readonly string[] = []): Redactor {
+export function createRedactor(profile: RedactionProfile, configured: readonly (string | RegExp)[] = []): Redactor {
+  const literals = configured
+    .filter((known): known is string => typeof known === 'string')
+    .filter((known) => known !== '')
+    .toSorted((a, b) => b.length - a.length);
+  const expressions = configured.filter((known): known is RegExp => known instanceof RegExp).map(configuredRule);
   const text = (source: string): RedactedText => {
-    const known = replaceLiterals(source, literals);
+    const literal = replaceLiterals(source, literals);
+    const known = expressions.length === 0 ? literal : applyRules(literal, expressions);
     const secrets = secretHint.test(known.text) ? applyRules(known, secretRules) : known;
     return profile === 'envelope' ? applyRules(secrets, envelopeRules) : secrets;
   };
   const cleanFields = new Set<string>();
   return { text, json: (value) => redactJsonWith(text, cleanFields, value) };
+}
+
+/** An expression may match nothing at a place (`x*`); there is nothing to redact there then. */
+function configuredRule({ source, flags }: RegExp): Rule {
+  const pattern = new RegExp(source, `${flags.replaceAll(/[gy]/g, '')}g`);
+  return { kind: 'configured', pattern, replace: (match, marker) => (match[0] === '' ? '' : marker) };
 }
 
 function replaceLiterals(source: string, literals: readonly string[]): RedactedText {
