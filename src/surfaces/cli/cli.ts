@@ -25,7 +25,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
   }
   root.hook('preSubcommand', (_, command) => loaders.get(command)?.());
   try {
-    await root.parseAsync([...args], { from: 'user' });
+    await root.parseAsync([...helpAsOption(args)], { from: 'user' });
     return context.current?.exitCode ?? 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) {
@@ -71,6 +71,14 @@ function configure(root: Command, collect: (text: string) => void): void {
   root.exitOverride().configureOutput({ writeOut: collect, writeErr: collect, outputError: () => {} });
 }
 
+/** `help run` as `run --help`: commander's own help command would show a command before it is loaded. */
+function helpAsOption(args: readonly string[]): readonly string[] {
+  const [first, name, ...rest] = args;
+  return first === 'help' && commandTable.some((command) => command.name === name) && name !== undefined
+    ? [name, ...rest, '--help']
+    : args;
+}
+
 function globalOptions(root: Command): GlobalOptions {
   const { json, color, workspace } = root.opts<{ json: boolean; color: boolean; workspace?: string }>();
   return { json, color, workspace };
@@ -91,7 +99,7 @@ function outputOptions(args: readonly string[]): { readonly json: boolean; reado
 function fromCommander(error: CommanderError, args: readonly string[]): Error {
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1];
-  const command = commandTable.find(({ name }) => ownArguments(args).includes(name));
-  const help = command === undefined ? 'See `waybill --help`.' : `See \`waybill ${command.name} --help\`.`;
+  const name = ownArguments(args).find((arg) => commandTable.some((command) => command.name === arg));
+  const help = name === undefined ? 'See `waybill --help`.' : `See \`waybill ${name} --help\`.`;
   return usageError(first, suggestion === undefined ? help : `Did you mean ${suggestion}? ${help}`);
 }

@@ -63,11 +63,14 @@ export class Transcript {
       case 'step.succeeded': {
         if (this.#answered.delete(step)) return [];
         const artifacts = listOf(event.data.artifacts).length;
-        const files = artifacts > 0 ? `, ${artifacts} artifact${artifacts === 1 ? '' : 's'}` : '';
-        return [`  ${green('✓')} ${step} ${dim(`${this.#took(step, now)}${files}`)}`];
+        const files = artifacts > 0 ? [`${artifacts} artifact${artifacts === 1 ? '' : 's'}`] : [];
+        const facts = [...this.#took(step, now), ...files].join(', ');
+        return [`  ${green('✓')} ${step}${facts === '' ? '' : ` ${dim(facts)}`}`];
       }
       case 'step.failed':
-        return [`  ${red('✗')} ${step} ${dim(this.#took(step, now))} ${printableLine(failureText(event))}`];
+        return [
+          [`  ${red('✗')} ${step}`, ...this.#took(step, now).map(dim), printableLine(failureText(event))].join(' '),
+        ];
       case 'agent.log':
       case 'agent.progress':
         return [dim(`    │ ${printableLine(textField(event, 'message') ?? '')}`)];
@@ -89,7 +92,7 @@ export class Transcript {
       case 'signal.awaited':
         return [
           `  ${yellow('?')} ${step} waits for a signal`,
-          dim(`    send it with: waybill signal ${this.#runId} ${event.step?.name ?? 'NAME'}`),
+          dim(`    send it with: waybill signal ${this.#runId} ${printableLine(event.step?.name ?? 'NAME')}`),
         ];
       case 'signal.received':
         this.#answered.add(step);
@@ -104,10 +107,13 @@ export class Transcript {
         return [`${yellow('waiting')} ${dim('no process is kept meanwhile')}`];
       case 'run.paused':
         return [`${yellow('paused')} ${dim(`go on with: waybill resume ${this.#runId}`)}`];
-      case 'run.interrupted':
+      case 'run.interrupted': {
+        this.#working.clear();
+        const why = printableLine(failureText(event));
         return [
-          `${yellow('interrupted')} ${printableLine(failureText(event))}${dim(`go on with: waybill resume ${this.#runId}`)}`,
+          `${yellow('interrupted')} ${why === '' ? '' : `${why} `}${dim(`go on with: waybill resume ${this.#runId}`)}`,
         ];
+      }
       case 'run.succeeded':
         return [`${green('succeeded')} ${dim(this.#total(now))}`];
       case 'run.failed':
@@ -123,10 +129,11 @@ export class Transcript {
     }
   }
 
-  #took(step: string, now: number): string {
+  /** How long a step was at work, if its beginning was told. */
+  #took(step: string, now: number): readonly string[] {
     const since = this.#working.get(step);
     this.#working.delete(step);
-    return since === undefined ? '' : durationText(now - since);
+    return since === undefined ? [] : [durationText(now - since)];
   }
 
   #total(now: number): string {

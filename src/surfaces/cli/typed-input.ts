@@ -30,13 +30,18 @@ export async function typedJson(context: CliContext, option: string, typed: stri
     const value: JsonValue = JSON.parse(text);
     return value;
   } catch (error) {
-    // V8 quotes the text in its message; an input may be secret, so only the place is told.
-    const place =
-      error instanceof Error
-        ? (/at position \d+( \(line \d+ column \d+\))?/.exec(error.message)?.[0] ?? 'at its end')
-        : '';
-    throw new WaybillError('invalid_json', `${option} is not valid JSON: the mistake is ${place}`, {
+    throw new WaybillError('invalid_json', `${option} is not valid JSON: ${mistakeOf(error)}`, {
       hint: `Quote it for the shell: ${option} '{"name": "value"}', or read it from a file: ${option} @FILE`,
     });
   }
+}
+
+/** V8 quotes the whole text in some messages; an input may be secret, so only token and place are told. */
+function mistakeOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : '';
+  return (
+    /^Unexpected (?:token '.{1,2}'|end of JSON input)|^[^"]* at position \d+(?: \(line \d+ column \d+\))?/u.exec(
+      message,
+    )?.[0] ?? 'it cannot be read'
+  );
 }

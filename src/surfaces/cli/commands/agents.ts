@@ -5,6 +5,7 @@ import type { AgentReport } from '../program.ts';
 import { usageError } from '../usage-error.ts';
 
 export function define(command: Command, context: () => CliContext): void {
+  command.addHelpText('after', '\nExamples:\n  $ waybill agents check -- node agents/builder.mjs');
   command
     .command('check')
     .description('run the conformance cases of waybill.agent.v1 against an agent')

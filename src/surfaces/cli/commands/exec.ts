@@ -21,7 +21,7 @@ export function define(command: Command, context: () => CliContext): void {
     )
     .option('--timeout <seconds>', 'end the command after this time', seconds)
     .option('--key <text>', 'idempotency key: two starts with one key are one run', nonEmpty)
-    .option('--no-wait', 'run in the background; prints the run id')
+    .option('--no-wait', 'run in the background; prints the run id', true)
     .addHelpText(
       'after',
       `

@@ -16,7 +16,7 @@ export function define(command: Command, context: () => CliContext): void {
     .requiredOption('--from <step>', 'the first step to do anew, as `waybill show` names it', nonEmpty)
     .option('--key <text>', 'idempotency key: two forks with one key are one run', nonEmpty)
     .option('--accept-drift', 'go on although the workspace is not what the run left behind')
-    .option('--no-wait', 'run in the background; prints the run id')
+    .option('--no-wait', 'run in the background; prints the run id', true)
     .addHelpText(
       'after',
       `

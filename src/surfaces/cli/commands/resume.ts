@@ -22,7 +22,7 @@ export function define(command: Command, context: () => CliContext): void {
     .option('--retry-failed', 'start a new run that shares what a failed one did well')
     .option('--reason <text>', 'why it is tried again; kept in the new run', nonEmpty)
     .option('--accept-drift', 'go on although the workspace was changed meanwhile')
-    .option('--no-wait', 'run in the background; prints the run id')
+    .option('--no-wait', 'run in the background; prints the run id', true)
     .addHelpText(
       'after',
       `

@@ -3,6 +3,7 @@ import type { CliContext } from '../cli-context.ts';
 import { table } from '../table.ts';
 
 export function define(command: Command, context: () => CliContext): void {
+  command.addHelpText('after', '\nExamples:\n  $ waybill retention run --dry-run');
   command
     .command('run')
     .description('remove what is older than it must be kept, and say what and why')

@@ -24,7 +24,7 @@ export function define(command: Command, context: () => CliContext): void {
     .option('-w, --workflow <name>', 'a workflow of waybill.config.ts (default for tasks: task)', idArgument('name'))
     .option('-i, --input <json>', 'the input of the workflow: JSON, @FILE, or - for standard input')
     .option('--key <text>', 'idempotency key: two starts with one key are one run', nonEmpty)
-    .option('--no-wait', 'run in the background; prints the run id')
+    .option('--no-wait', 'run in the background; prints the run id', true)
     .addHelpText(
       'after',
       `
