@@ -52,6 +52,7 @@ export function makePool(connection: PostgresConnection, settings: SessionSettin
   const pool = new pg.Pool({
     ...clientConfig(connection, settings),
     max: size,
+    pipeline: true,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
   });

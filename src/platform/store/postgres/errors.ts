@@ -19,6 +19,9 @@ export function engineCode(error: unknown): string | undefined {
   return isPostgresFailure(error) ? error.code : undefined;
 }
 
+/** The words of `pg-pool` for a wait that was too long; it has no code for them. */
+const poolExhausted = 'timeout exceeded when trying to connect';
+
 const constraintKinds: Readonly<Record<string, string>> = {
   '23502': 'not null',
   '23503': 'foreign key',
@@ -33,6 +36,12 @@ const constraintKinds: Readonly<Record<string, string>> = {
 export function postgresError(error: unknown): unknown {
   if (error instanceof WaybillError) return error;
   if (!isPostgresFailure(error)) {
+    if (error instanceof Error && error.message === poolExhausted) {
+      return new WaybillError('store_busy', 'no connection of the pool became free in time', {
+        hint: 'Try again, or give the store a larger pool.',
+        details: { engine: 'postgres' },
+      });
+    }
     // The driver reports a lost or refused connection with a plain Error and a text of its own.
     if (error instanceof Error && /connect|terminated|timeout|closed/i.test(error.message))
       return unavailable({ engine: 'postgres' });
@@ -52,6 +61,11 @@ export function postgresError(error: unknown): unknown {
     case '55P03':
       return new WaybillError('store_busy', 'another transaction kept a lock for too long', {
         hint: 'Try again; if it lasts, look for a stopped waybill process.',
+        details,
+      });
+    case '25P02':
+      return new WaybillError('transaction_statement_failed', 'a statement of this transaction has failed before', {
+        hint: 'Let the error leave the scope, so that the transaction is rolled back.',
         details,
       });
     case '25006':

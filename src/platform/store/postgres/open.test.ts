@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { sql } from 'kysely';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectTo } from '../../../../test/postgres/start-postgres.ts';
@@ -131,6 +132,16 @@ test('operations of different lanes overlap, those of one lane never do', async 
     tx.db.selectFrom('conformance_entry').select('seq').where('run', '=', 'slow').orderBy('id').execute(),
   );
   expect(rows.map((row) => row.seq)).toEqual([1, 2]);
+  await store.close();
+});
+
+test('a commit waits for the disk, whatever the database is set to', async () => {
+  await owner.query(`ALTER DATABASE ${database.connection.database} SET synchronous_commit = off`);
+  const store = await open();
+  const { rows } = await store.read((tx) =>
+    sql`SELECT current_setting('synchronous_commit') AS setting`.execute(tx.db),
+  );
+  expect(rows).toEqual([{ setting: 'on' }]);
   await store.close();
 });
 

@@ -93,8 +93,7 @@ export class PostgresWriter {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     try {
-      await client.query('BEGIN');
-      for (const statement of operation.statements) await run(client, statement);
+      await allOf<unknown>([client.query('BEGIN'), ...operation.statements.map((statement) => run(client, statement))]);
       await commit(client);
     } catch (error) {
       broken = await rollback(client);
@@ -105,18 +104,29 @@ export class PostgresWriter {
   }
 }
 
+/**
+ * Sends a statement without waiting for those before it, which saves a round trip each; what comes after a
+ * failed one changes nothing, because its transaction is rolled back.
+ */
 async function run(client: pg.ClientBase, { sql, rows, expectChanges, refuse }: OperationStatement): Promise<void> {
-  let changes = 0;
   const together = rows.length > 1 ? multiRowInsert(sql.postgres, rows) : undefined;
-  if (together === undefined) {
-    for (const row of rows)
-      changes += (await client.query({ name: nameOf(sql), text: sql.postgres, values: [...row] })).rowCount ?? 0;
-  } else {
-    for (const { text, values } of together)
-      changes += (await client.query({ text, values: [...values] })).rowCount ?? 0;
+  const requests = together ?? rows.map((values) => ({ name: nameOf(sql), text: sql.postgres, values }));
+  const results = await allOf(
+    requests.map(({ values, ...request }) => client.query({ ...request, values: [...values] })),
+  );
+  if (expectChanges === undefined) return;
+  const changes = results.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0);
+  if (changes !== expectChanges) throw refuse?.() ?? unexpectedChanges(expectChanges, changes);
+}
+
+/** Waits for all, then throws the error of the first that failed: those after it only failed in its wake. */
+async function allOf<T>(sent: readonly Promise<T>[]): Promise<T[]> {
+  const values: T[] = [];
+  for (const result of await Promise.allSettled(sent)) {
+    if (result.status === 'rejected') throw result.reason;
+    values.push(result.value);
   }
-  if (expectChanges !== undefined && changes !== expectChanges)
-    throw refuse?.() ?? unexpectedChanges(expectChanges, changes);
+  return values;
 }
 
 /** @throws WaybillError `store_unavailable` with `outcome: unknown` when the connection is lost before the answer. */

@@ -38,7 +38,12 @@ export class SqliteConnection {
   constructor(path: string, mode: 'read' | 'write') {
     const isNew = mode === 'write' && !existsSync(path);
     // No busy timeout: it would put the whole event loop to sleep; who waits does so with timers.
-    this.database = new DatabaseSync(path, { readOnly: mode === 'read', timeout: 0, allowExtension: false });
+    this.database = new DatabaseSync(path, {
+      readOnly: mode === 'read',
+      timeout: 0,
+      allowExtension: false,
+      defensive: true,
+    });
     this.#actions = mode === 'read' ? readActions : writeActions;
     this.database.setAuthorizer((action) =>
       this.#inClosure && !this.#actions.has(action) ? constants.SQLITE_DENY : constants.SQLITE_OK,

@@ -84,7 +84,7 @@ async function stored(): Promise<Map<string, number[]>> {
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, index) => index + 1);
 
 describe('several processes, and their deaths', () => {
-  test('R20 after SIGKILL everything that was acknowledged is there, and each lane has no gap', async () => {
+  test('invariant 2: after SIGKILL everything that was acknowledged is there, and each lane has no gap', async () => {
     const rounds = full ? 40 : 4;
     for (let round = 0; round < rounds; round++) {
       const enough = 50 + Math.floor(Math.random() * 1500);

@@ -10,9 +10,10 @@ import { rowMissing } from '../refusals.ts';
 import { refuseNesting, Scope } from '../scope.ts';
 import type { Database, Hints, LockedTx, Operation, ReadTx, RowKey, Store, WriteTx } from '../store.ts';
 import { SqliteConnection } from './connection.ts';
+import { makeDurable } from './durability.ts';
 import { sqliteError } from './errors.ts';
 import { SqliteHints } from './hints.ts';
-import { defaultLockWaitMs, retryWhileBusy } from './lock-wait.ts';
+import { defaultLockWaitMs } from './lock-wait.ts';
 import { migrateSqlite } from './migrate.ts';
 import { SqliteReader } from './reader.ts';
 import { SqliteWriter } from './writer.ts';
@@ -36,7 +37,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   let connection: SqliteConnection | undefined;
   try {
     connection = new SqliteConnection(path, 'write');
-    await prepareFile(connection, lockWaitMs);
+    await makeDurable(connection.database, lockWaitMs);
     await migrateSqlite(connection.database, migrations, clock, lockWaitMs);
     return new SqliteStore(path, connection, lockWaitMs);
   } catch (error) {
@@ -57,17 +58,6 @@ function openError(error: unknown, folder: string): unknown {
       ...(error.details === undefined ? {} : { details: error.details }),
     });
   }
-}
-
-async function prepareFile({ database }: SqliteConnection, waitMs: number): Promise<void> {
-  await retryWhileBusy(() => {
-    // Asking first: setting it takes a lock even when nothing changes.
-    if (database.prepare('PRAGMA journal_mode').get()?.journal_mode !== 'wal')
-      database.exec('PRAGMA journal_mode = WAL');
-  }, waitMs);
-  database.exec('PRAGMA synchronous = FULL');
-  // Elsewhere fsync reaches the platter; on macOS only F_FULLFSYNC does.
-  if (process.platform === 'darwin') database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON');
 }
 
 class SqliteStore implements Store {
