@@ -83,7 +83,9 @@ describe.each(await testedWays())('$how: $means', (containment) => {
   test('R26 a program that overruns its deadline dies with its tree, SIGTERM ignored or not', async () => {
     const seconds = uniqueSeconds();
     const start = performance.now();
-    const late = run(`trap '' TERM; setsid sleep ${seconds} & while :; do sleep ${seconds}; done`, { deadlineMs: 1500 });
+    const late = run(`trap '' TERM; setsid sleep ${seconds} & while :; do sleep ${seconds}; done`, {
+      deadlineMs: 1500,
+    });
     late.catch(() => undefined);
     await until('both are there', () => sleepers(seconds).length === 2, 1500);
     await expect(late).rejects.toMatchObject({

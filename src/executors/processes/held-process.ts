@@ -46,7 +46,7 @@ export function holdProcess(
     if (!released) gate.destroy();
     let signaled = 0;
     if (containment.how === 'contained' && !gone) signaled = await killNamespace(released ? graceMs : 0);
-    const kinship = kinshipOf(identity.marker, false);
+    const kinship = kinshipOf(identity.marker);
     // Orphans of the tree may have wiped their environment; they still share its session. The session is ours
     // unless its number was given away after our process had gone, which `findKin` checks.
     kinship.bands.add(identity.pid);

@@ -7,13 +7,11 @@ export interface Kinship {
   readonly known: Set<string>;
   /** Sessions and process groups only our processes can be in, each led (at first) by the process of that pid. */
   readonly bands: Set<number>;
-  /** True spares the processes this program has started: they may have inherited the marker of an earlier run. */
-  readonly spareOwnChildren: boolean;
 }
 
 /** A tree of which nothing is known yet but its marker. */
-export function kinshipOf(marker: string, spareOwnChildren: boolean): Kinship {
-  return { marker, known: new Set(), bands: new Set(), spareOwnChildren };
+export function kinshipOf(marker: string): Kinship {
+  return { marker, known: new Set(), bands: new Set() };
 }
 
 /** Names one process beyond the reuse of its pid. */
@@ -30,7 +28,7 @@ export function nameOf(row: Pick<ProcessRow, 'pid' | 'startTime'>): string {
  * Adds what it finds to `kinship`, so that a child is still known after its parent has gone.
  */
 export function findKin(rows: readonly ProcessRow[], kinship: Kinship): readonly ProcessRow[] {
-  const spared = sparedAmong(rows, kinship.spareOwnChildren);
+  const spared = sparedAmong(rows, kinship);
   const candidates = rows.filter((row) => !spared.has(row.pid));
   const byPid = new Map(candidates.map((row) => [row.pid, row]));
   const kin = new Map<number, ProcessRow>();
@@ -56,17 +54,23 @@ export function findKin(rows: readonly ProcessRow[], kinship: Kinship): readonly
 }
 
 /**
- * Never ours, whatever they carry: this program and what it descends from. (A resume may be typed into a terminal
- * that the old run's agent had opened.)
+ * Never ours, whatever they carry: this program and what it descends from. When it descends from the tree itself (a
+ * resume typed into a terminal that the old run's agent had opened), then its own children are spared as well, for they
+ * have inherited the marker.
  */
-function sparedAmong(rows: readonly ProcessRow[], withOwnChildren: boolean): ReadonlySet<number> {
-  const parents = new Map(rows.map((row) => [row.pid, row.ppid]));
-  const spared = new Set<number>();
-  for (let pid: number | undefined = process.pid; pid !== undefined && !spared.has(pid); pid = parents.get(pid))
-    spared.add(pid);
-  if (!withOwnChildren) return spared;
-  const own = descendantsOf(process.pid, rows);
-  for (const row of own) spared.add(row.pid);
+function sparedAmong(rows: readonly ProcessRow[], kinship: Kinship): ReadonlySet<number> {
+  const byPid = new Map(rows.map((row) => [row.pid, row]));
+  const spared = new Set<number>([process.pid]);
+  let within = false;
+  for (
+    let row = byPid.get(process.pid);
+    row !== undefined;
+    row = spared.has(row.ppid) ? undefined : byPid.get(row.ppid)
+  ) {
+    spared.add(row.pid);
+    within ||= row.carries(kinship.marker) || kinship.known.has(nameOf(row));
+  }
+  if (within) for (const row of descendantsOf(process.pid, rows)) spared.add(row.pid);
   return spared;
 }
 

@@ -72,7 +72,7 @@ async function killLeftovers(identity: ProcessIdentity, graceMs: number): Promis
       );
     case 'here':
     case 'another namespace': {
-      const kinship = kinshipOf(identity.marker, true);
+      const kinship = kinshipOf(identity.marker);
       kinship.known.add(nameOf(identity));
       return { how: 'swept', ...(await sweep(kinship, graceMs)) };
     }

@@ -104,6 +104,15 @@ describe('killLeftovers', () => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
+  test('a process of this very program is a leftover too, when its run is taken over in place', async () => {
+    const seconds = uniqueSeconds();
+    const held = await sweeping.start({ argv: ['sleep', seconds], cwd: folder, env, marker: `test-${randomHex(8)}` });
+    held.release();
+    await until('it is there', () => sleepers(seconds).length === 1);
+    await expect(sweeping.killLeftovers(held.identity, 1000)).resolves.toMatchObject({ signaled: 1, left: 0 });
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
   test('a pid that was given to another process is left alone', async () => {
     const seconds = uniqueSeconds();
     const innocent = await sweeping.start({
