@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type EngineResult, medianOf, runEngine } from './engine-result.ts';
+import { measureEvents } from './events.ts';
+import { describeMachine, takeMoment } from './machine.ts';
+import { measureResume } from './measure-resume.ts';
+import type { Load } from './peers/measure.mjs';
+import { installPeers, peers, runPeer } from './peers.ts';
+import { renderBench } from './render.ts';
+import type { BenchResults, NamedResult } from './results.ts';
+import { measureStartUp } from './start-up.ts';
+
+// `npm run bench [-- --only R31,R34] [--rounds N] [--quick]`: measures side by side, prints the page, and writes it to
+// docs/benchmarks.md when all rows were measured. Give it a quiet machine: what else writes to the disk slows all rows.
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'R31,R32,R33,R34' },
+    rounds: { type: 'string', default: '5' },
+    quick: { type: 'boolean', default: false },
+  },
+});
+const root = dirname(import.meta.dirname);
+const asked = new Set(values.only.split(','));
+const rounds = values.quick ? 1 : Number(values.rounds);
+const seconds = values.quick ? 2 : 5;
+const folder = installPeers(root);
+const data = mkdtempSync(join(folder, 'data-'));
+
+/** All engines in turns, round by round, so that a noisy moment of the machine hits all alike. */
+async function measureEngines(): Promise<NamedResult[]> {
+  const names = ['Waybill', ...peers] as const;
+  const measured = new Map<string, EngineResult[]>(names.map((name) => [name, []]));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const name of names) {
+      const load: Load = {
+        inFlight: 50,
+        warmSeconds: 1,
+        seconds,
+        ones: 300,
+        oneSeconds: seconds,
+        data: mkdtempSync(join(data, 'round-')),
+      };
+      const result =
+        name === 'Waybill'
+          ? await runEngine(join(import.meta.dirname, 'waybill-runs.ts'), [], load, root)
+          : await runPeer(name, folder, load);
+      console.error(
+        `round ${round} of ${rounds}, ${name}: ${result.runsPerSecond.toFixed(0)} runs/s, p50 ${result.p50.toFixed(2)} ms`,
+      );
+      measured.get(name)?.push(result);
+      rmSync(load.data, { recursive: true, force: true });
+    }
+  }
+  return [...measured].map(([name, results]) => ({ name, ...medianOf(results) }));
+}
+
+try {
+  const before = takeMoment(data);
+  const engines = asked.has('R31') ? await measureEngines() : undefined;
+  const events = asked.has('R32') ? await measureEvents(data, values.quick ? 5_000 : 50_000, rounds) : undefined;
+  const resume = asked.has('R33')
+    ? measureResume(data, values.quick ? 20_000 : 500_000, values.quick ? 1 : 3)
+    : undefined;
+  const startUp = asked.has('R34') ? measureStartUp(root, data, values.quick ? 5 : 30) : undefined;
+  const results: BenchResults = {
+    machine: describeMachine(before, takeMoment(data)),
+    rounds,
+    seconds,
+    ...(engines === undefined ? {} : { engines }),
+    ...(events === undefined ? {} : { events }),
+    ...(resume === undefined ? {} : { resume }),
+    ...(startUp === undefined ? {} : { startUp }),
+  };
+  const page = renderBench(results);
+  console.log(page);
+  if (asked.size === 4 && !values.quick) writeFileSync(join(root, 'docs', 'benchmarks.md'), page);
+} finally {
+  rmSync(data, { recursive: true, force: true });
+}
