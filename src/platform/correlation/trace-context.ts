@@ -1,9 +1,6 @@
 import type { Id } from '../../contract/ids.ts';
 import { isId } from '../../contract/ids.ts';
 
-/** Name of the environment variable that carries a trace into and out of a process. */
-export const traceparentVariable = 'TRACEPARENT';
-
 /** What a `traceparent` from outside says, or why it says nothing that can be used. */
 export type InboundTrace =
   | { readonly usable: true; readonly traceId: Id<'traceId'>; readonly spanId: Id<'spanId'> }

@@ -378,6 +378,41 @@ describe.each([
   });
 });
 
+test('F9 on PostgreSQL the role the program acts as can neither truncate, nor drop or disable a trigger', async () => {
+  const database = await testDatabase();
+  const role = `program_${database.connection.database}`;
+  const store = await openPostgresStore({ connection: database.connection, role, migrations: envelopeMigrations() });
+  const client = new pg.Client(database.connection);
+  await client.connect();
+  try {
+    const errors = openErrorStore(store, 'ws-role', { now: () => now });
+    const envelope = testEmitters({ workspaceId: 'ws-role' })('L4', 'runs').emit(failed);
+    expect(await errors.persistBatch([envelope, envelope])).toBe(1);
+    await client.query(`SET ROLE ${role}`);
+    for (const attempt of [
+      'TRUNCATE infra_error_events',
+      'ALTER TABLE infra_error_events DISABLE TRIGGER ALL',
+      'DROP TRIGGER infra_error_events_delete ON infra_error_events',
+      'DROP TABLE infra_error_events',
+      'SET session_replication_role = replica',
+      'DELETE FROM infra_error_events',
+      "UPDATE infra_error_events SET message = 'changed'",
+    ]) {
+      await expect(client.query(attempt), attempt).rejects.toThrow(/permission|owner|waybill:store_immutable/);
+    }
+    expect(await errors.find(envelope.errorId)).toEqual(envelope);
+    expect(await openErrorStore(store, 'ws-role', { now: () => now + 9 * day }).cleanup({ keepDays: 5 })).toMatchObject(
+      {
+        removed: 1,
+      },
+    );
+  } finally {
+    await client.end();
+    await store.close();
+    await database.drop();
+  }
+});
+
 /** All bytes of the database: the files themselves, or every column of every row. */
 async function everything({ folder }: Opened, store: Store): Promise<string> {
   if (folder !== undefined) {

@@ -64,7 +64,6 @@ CREATE TABLE span (
   note TEXT COLLATE "C"
 );
 CREATE INDEX span_by_correlation ON span (correlation_id, started_at, id);
-CREATE INDEX span_by_end ON span (ended_at);
 
 -- Append-only, as on SQLite; PostgreSQL also has TRUNCATE to refuse.
 CREATE FUNCTION infra_error_events_unchanged() RETURNS trigger LANGUAGE plpgsql AS $$

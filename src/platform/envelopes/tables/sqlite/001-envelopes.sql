@@ -64,7 +64,6 @@ CREATE TABLE span (
   note TEXT
 ) STRICT;
 CREATE INDEX span_by_correlation ON span (correlation_id, started_at, id);
-CREATE INDEX span_by_end ON span (ended_at);
 
 -- Append-only. The delete trigger does not fire for INSERT OR REPLACE, so the guard before insert refuses what
 -- exists; a writer that may come second asks first (INSERT ... SELECT ... WHERE NOT EXISTS), in one statement.

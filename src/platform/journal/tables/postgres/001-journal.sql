@@ -1,4 +1,4 @@
--- Who did what, and how it ended.
+-- Who did what, and how it ended. Without a secondary index until something reads it: every change writes here.
 CREATE TABLE audit (
   id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at BIGINT NOT NULL,
@@ -10,7 +10,6 @@ CREATE TABLE audit (
   correlation_id TEXT COLLATE "C",
   details TEXT COLLATE "C"
 );
-CREATE INDEX audit_by_resource ON audit (resource, id);
 
 -- Events that leave the system, written with the change they announce. The relay asks for rows that are not marked,
 -- never for ids beyond the last one: a transaction that commits late has an id lower than what was delivered before.
@@ -25,7 +24,7 @@ CREATE TABLE outbox (
   delivered_at BIGINT
 );
 CREATE UNIQUE INDEX outbox_by_aggregate ON outbox (aggregate, aggregate_seq);
-CREATE INDEX outbox_pending ON outbox (aggregate, aggregate_seq) WHERE delivered_at IS NULL;
+CREATE INDEX outbox_pending ON outbox (id) WHERE delivered_at IS NULL;
 
 -- Append-only, as on SQLite; PostgreSQL also has TRUNCATE to refuse.
 CREATE FUNCTION audit_unchanged() RETURNS trigger LANGUAGE plpgsql AS $$

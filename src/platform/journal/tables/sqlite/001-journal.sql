@@ -1,4 +1,4 @@
--- Who did what, and how it ended.
+-- Who did what, and how it ended. Without a secondary index until something reads it: every change writes here.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -10,7 +10,6 @@ CREATE TABLE audit (
   correlation_id TEXT,
   details TEXT
 ) STRICT;
-CREATE INDEX audit_by_resource ON audit (resource, id);
 
 -- Events that leave the system, written with the change they announce. The relay asks for rows that are not marked,
 -- never for ids beyond the last one: a transaction that commits late has an id lower than what was delivered before.
@@ -25,7 +24,7 @@ CREATE TABLE outbox (
   delivered_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX outbox_by_aggregate ON outbox (aggregate, aggregate_seq);
-CREATE INDEX outbox_pending ON outbox (aggregate, aggregate_seq) WHERE delivered_at IS NULL;
+CREATE INDEX outbox_pending ON outbox (id) WHERE delivered_at IS NULL;
 
 -- Append-only. The delete trigger does not fire for INSERT OR REPLACE, so the guard before insert refuses an id that exists.
 CREATE TRIGGER audit_insert BEFORE INSERT ON audit
@@ -37,7 +36,3 @@ CREATE TRIGGER audit_delete BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable:an audit record is never changed or deleted'); END;
 CREATE TRIGGER outbox_unchanged BEFORE UPDATE OF aggregate, aggregate_seq, type, payload, at, traceparent ON outbox
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable:an outbox event is never changed, only marked as delivered'); END;
-CREATE TRIGGER outbox_insert BEFORE INSERT ON outbox
-WHEN EXISTS (SELECT 1 FROM outbox WHERE (aggregate = NEW.aggregate AND aggregate_seq = NEW.aggregate_seq))
-  OR EXISTS (SELECT 1 FROM outbox WHERE id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'waybill:store_constraint:an outbox event of this aggregate and place exists already'); END;
