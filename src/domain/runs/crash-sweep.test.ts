@@ -1,13 +1,14 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { defineWorkflow } from '../../contract/define.ts';
 import type { Receipt } from '../../contract/evidence.ts';
-import type { RunId } from '../../contract/ids.ts';
 import type { JsonObject } from '../../contract/json.ts';
-import type { Store } from '../../platform/store/store.ts';
-import { loadRun } from './load-run.ts';
+import { StepError } from '../../contract/step-error.ts';
 import type { AgentCommand } from './ports.ts';
-import { openTestWorld, type TestProcess, type TestWorld } from './testing/engine.ts';
+import type { TestWorld } from './testing/engine.ts';
+import { runAndDie, substance } from './testing/run-and-die.ts';
 import { taskWorkflow } from './workflows/task.ts';
 
 const input: JsonObject = {
@@ -44,113 +45,102 @@ function agents(sent: AgentCommand[], world: () => TestWorld) {
   };
 }
 
-interface Swept {
-  readonly commands: readonly string[];
-  readonly receipts: readonly Receipt[];
-  readonly state: string;
-  readonly operations: number;
-}
-
-/** Runs the task, dies right after the `deathAt`-th durable write, and goes on in another process. */
-async function runAndDie(
-  deathAt: number,
-): Promise<
-  Swept & { readonly died: boolean; readonly before: readonly Receipt[]; readonly inFlight: readonly string[] }
-> {
-  const sent: AgentCommand[] = [];
-  const box: { world?: TestWorld } = {};
-  const theWorld = () => {
-    if (box.world === undefined) throw new Error('the world is not made yet');
-    return box.world;
-  };
-  await using world = await openTestWorld({ workflows: [taskWorkflow], agents: agents(sent, theWorld) });
-  box.world = world;
-  const first = await world.start();
-  const died = Promise.withResolvers<void>();
-  const counter = dieAfter(first, deathAt, died.resolve);
-  const run = await Promise.race([
-    first.runs.start({ workflow: 'task', input, tasks: ['T-1'], actor: 'me' }),
-    died.promise,
-  ]);
-  if (run?.outcome) await Promise.race([run.outcome, died.promise]);
-  const second = await world.start();
-  const runId = await onlyRun(second);
-  const before = await loadRun(second.engine.store, runId);
-  const dead = counter.dead;
-  if (dead && before.row.state === 'running') await (await second.runs.resume(runId, { actor: 'me' })).outcome;
-  const after = await loadRun(second.engine.store, runId);
-  return {
-    died: dead,
-    before: before.receipts.map((each) => each.receipt),
-    inFlight: before.pending.map((each) => each.idempotencyKey),
-    commands: sent.map((command) => command.idempotencyKey),
-    receipts: after.receipts.map((each) => each.receipt),
-    state: after.row.state,
-    operations: counter.count,
-  };
-}
-
-function dieAfter(process: TestProcess, deathAt: number, died: () => void): { count: number; dead: boolean } {
-  const counter = { count: 0, dead: false };
-  const store: { submit: Store['submit'] } = process.engine.store;
-  const submit = store.submit.bind(process.engine.store);
-  store.submit = async (operation) => {
-    const place = ++counter.count;
-    await submit(operation);
-    if (place === deathAt) {
-      counter.dead = true;
-      process.die();
-      died();
-    }
-    if (counter.dead) await new Promise(() => {});
-  };
-  return counter;
-}
-
-async function onlyRun(process: TestProcess): Promise<RunId> {
-  const rows = await process.engine.store.read((tx) => tx.db.selectFrom('run').select('id').execute());
-  expect(rows).toHaveLength(1);
-  const { parseId } = await import('../../contract/ids.ts');
-  return parseId('run', rows[0]?.id);
-}
-
-/** What must be equal whether the run crashed or not: everything of a receipt but its times, places and tries. */
-function substance(receipt: Receipt) {
-  const { number, action, step, idempotencyKey, snapshot, inputs, outcome, outputs } = receipt;
-  return { number, action, step, idempotencyKey, snapshot, inputs, outcome, outputs };
-}
+const request = { workflow: 'task', input, tasks: ['T-1'], actor: 'me' };
 
 test('R19 for every prefix of the ledger the resumed run ends as if it had never crashed', {
   timeout: 120_000,
 }, async () => {
-  const whole = await runAndDie(Number.POSITIVE_INFINITY);
+  let sent: AgentCommand[] = [];
+  const once = (deathAt: number) => {
+    sent = [];
+    return runAndDie((world) => ({ workflows: [taskWorkflow], agents: agents(sent, world) }), request, deathAt);
+  };
+  const whole = await once(Number.POSITIVE_INFINITY);
+  const allKeys = new Set(sent.map((command) => command.idempotencyKey));
   expect(whole.state).toBe('succeeded');
   expect(whole.receipts.map((each) => each.action)).toEqual([
-    'implement',
-    'review',
-    'implement_changes',
-    'review',
-    'update_spec',
-    'implement_changes',
-    'review',
-    'update_spec',
+    ...[
+      'implement',
+      'review',
+      'implement_changes',
+      'review',
+      'update_spec',
+      'implement_changes',
+      'review',
+      'update_spec',
+    ],
   ]);
   let crashes = 0;
   for (let deathAt = 1; deathAt <= whole.operations; deathAt++) {
-    const crashed = await runAndDie(deathAt);
+    const crashed = await once(deathAt);
     expect(crashed.died).toBe(true);
     crashes += 1;
     expect(crashed.state).toBe('succeeded');
     expect(crashed.receipts.map(substance)).toEqual(whole.receipts.map(substance));
-    expect(new Set(crashed.commands)).toEqual(new Set(whole.commands));
     // A step with a receipt is never sent again; one in flight is sent again under its own key, nothing else.
-    const finished = new Set(crashed.before.map((each) => each.idempotencyKey));
-    const sentTwice = crashed.commands.filter((key, index) => crashed.commands.indexOf(key) !== index);
-    for (const key of sentTwice) expect(crashed.inFlight).toContain(key);
-    for (const key of sentTwice) expect(finished.has(key)).toBe(false);
+    const keys = sent.map((command) => command.idempotencyKey);
+    expect(new Set(keys)).toEqual(allKeys);
+    for (const key of keys.filter((each, index) => keys.indexOf(each) !== index)) {
+      expect(crashed.before.inFlight).toContain(key);
+      expect(crashed.before.receipts.map((each) => each.idempotencyKey)).not.toContain(key);
+    }
     // No receipt is changed by the resume.
-    expect(crashed.receipts.slice(0, crashed.before.length)).toEqual(crashed.before);
+    expect(crashed.receipts.slice(0, crashed.before.receipts.length)).toEqual(crashed.before.receipts);
   }
   expect(crashes).toBe(whole.operations);
   expect(crashes).toBeGreaterThan(15);
 });
+
+test('R16 a workflow with concurrency, a loop, a branch and a caught error resumes from every crash point', {
+  timeout: 120_000,
+}, async () => {
+  const executed: string[] = [];
+  const own = defineWorkflow('own', { snapshot: 'none' }, async (run) => {
+    const count = (name: string) => {
+      executed.push(name);
+      return name.length;
+    };
+    const parts = await run.each(['a', 'bb', 'ccc'], { key: (item) => item }, async (item, each) => {
+      const size = await each.step('size', { item }, () => count(item));
+      return each.step('double', { size }, () => size * 2);
+    });
+    const [left, right] = await Promise.all([
+      run.step('left', {}, () => count('left')),
+      run.step('right', {}, () => count('right')),
+    ]);
+    let total = left + right;
+    for (const part of parts) total += await run.step('add', { part }, () => part);
+    const caught = await run
+      .step('fails', {}, () => {
+        throw new TypeError('on purpose');
+      })
+      .then(
+        () => 'nothing',
+        (error: unknown) => (error instanceof StepError ? `${error.code}: ${error.message}` : 'another error'),
+      );
+    if (total > 10) await run.step('big', { total }, () => count('big'));
+    const first = await Promise.race([
+      run.step('slow', {}, async () => delay(20, 'slow')),
+      run.step('fast', {}, () => 'fast'),
+    ]);
+    return { total, caught, first };
+  });
+  const once = (deathAt: number) =>
+    runAndDie(() => ({ workflows: [own] }), { workflow: 'own', input: null, actor: 'me' }, deathAt);
+  const whole = await once(Number.POSITIVE_INFINITY);
+  expect(JSON.parse(whole.output ?? '')).toEqual({ total: 21, caught: 'step_failed: on purpose', first: 'fast' });
+  let crashes = 0;
+  for (let deathAt = 1; deathAt <= whole.operations; deathAt++) {
+    const crashed = await once(deathAt);
+    crashes += crashed.died ? 1 : 0;
+    expect(crashed.state).toBe('succeeded');
+    expect(crashed.output).toBe(whole.output);
+    expect(bySubstance(crashed.receipts)).toEqual(bySubstance(whole.receipts));
+  }
+  expect(crashes).toBe(whole.operations);
+});
+
+/** Concurrent steps may finish in another order: the multiset is what counts. */
+function bySubstance(receipts: readonly Receipt[]): string[] {
+  return receipts.map((receipt) => JSON.stringify(substance(receipt))).sort();
+}

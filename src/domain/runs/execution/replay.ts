@@ -116,7 +116,7 @@ export class Replay {
 
   /** @throws WaybillError `nondeterministic_workflow` when a finished workflow left recorded steps unasked. */
   assertFinished(): void {
-    if (!this.finished) throw this.#changed();
+    if (this.#own.some((slot) => !slot.claimed) || this.#pending.size > 0) throw this.#changed();
   }
 
   stop(): void {
