@@ -104,6 +104,7 @@ test('F10 while the store is down envelopes wait on disk, in order; later they a
   for (const file of files) expect((await stat(join(folder, 'spool', file))).mode & 0o777).toBe(0o600);
 
   await writeFile(join(folder, 'spool', `${'0'.repeat(16)}-err_${'0'.repeat(32)}.json`), '{"torn');
+  await writeFile(join(folder, 'spool', '.waybill-tmp-999999999-0123456789abcdef-1'), 'what a dead process left');
   const [one, two] = await Promise.all([make().attach(errors), make().attach(errors)]);
   expect(one.stored + two.stored).toBe(4);
   const { envelopes } = await errors.byComponent('cli');

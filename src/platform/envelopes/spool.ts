@@ -11,6 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileWriteFailed, systemCode } from '../files/file-write-failed.ts';
+import { sweepTemporaryFiles } from '../files/temporary-file.ts';
+import { randomHex } from '../ids/make-id.ts';
 import type { ErrorEnvelope } from './envelope.ts';
 import type { ErrorStore } from './error-store.ts';
 
@@ -51,8 +53,10 @@ export class Spool {
     const path = join(this.#folder, name);
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      writeSynced(`${path}.tmp`, JSON.stringify(envelope));
-      renameSync(`${path}.tmp`, path);
+      // A name that the sweep below knows, should the process die in between.
+      const temporary = join(this.#folder, `.waybill-tmp-${process.pid}-${randomHex(8)}-1`);
+      writeSynced(temporary, JSON.stringify(envelope));
+      renameSync(temporary, path);
       syncFolder(this.#folder);
     } catch (error) {
       throw fileWriteFailed(path, error);
@@ -67,6 +71,7 @@ export class Spool {
    * @throws what the store throws; what was not stored yet keeps waiting
    */
   async replay(store: ErrorStore): Promise<ReplayReport> {
+    await sweepTemporaryFiles(this.#folder);
     const names = this.#names();
     if (names.length === 0) return { stored: 0, refused: 0 };
     const { parseEnvelope } = await import('./envelope-schema.ts');
