@@ -126,6 +126,4 @@ export type CommandLine = z.infer<typeof commandSchema>;
 export type EventLine = z.infer<typeof eventSchema>;
 export type CompletedEvent = z.infer<typeof completedEventSchema>;
 export type ErrorEvent = z.infer<typeof errorEventSchema>;
-export type HeartbeatLine = z.infer<typeof heartbeatSchema>;
-export type LogLine = z.infer<typeof logSchema>;
 export type AgentLine = z.infer<typeof agentLineSchema>;

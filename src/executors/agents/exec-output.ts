@@ -105,8 +105,10 @@ export class ExecOutput {
     for await (const chunk of process.stdout) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       this.#bytesSeen += bytes.length;
-      for (const line of lines.push(bytes)) await this.#onLine(line, '\n');
-      if (this.#stopped) return;
+      for (const line of lines.push(bytes)) {
+        if (this.#stopped) return;
+        await this.#onLine(line, '\n');
+      }
     }
     const rest = lines.rest();
     if (rest.length > 0) await this.#onLine(rest, '');
@@ -145,8 +147,10 @@ export class ExecOutput {
     for await (const chunk of process.stderr) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
       this.#bytesSeen += bytes.length;
-      for (const line of this.#stderr.push(bytes)) await this.#keep(this.#notes.add('stderr', 'info', line));
-      if (this.#stopped) return;
+      for (const line of this.#stderr.push(bytes)) {
+        if (this.#stopped) return;
+        await this.#keep(this.#notes.add('stderr', 'info', line));
+      }
     }
     const rest = this.#stderr.rest();
     if (rest !== '') await this.#keep(this.#notes.add('stderr', 'info', rest));

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type EventLine, type HelloLine, maxLineBytes } from '../../contract/agent-protocol.ts';
 import { WaybillError } from '../../contract/errors.ts';
 import type { JsonObject } from '../../contract/json.ts';
@@ -50,7 +51,8 @@ const phases = {
  * nothing is read; what an idle agent writes stays in its pipe until the next command, so it cannot flood us.
  * A command makes it *busy*: its deadline and its heartbeats are watched and its lines are read one at a time, each
  * note being kept before the next line is looked at. The answer stands when everything that arrived together with
- * it has been read as well (a second answer is a failure, not a surprise later), and the session is idle again.
+ * it has been read as well (a second answer is a failure, not a surprise later), and the session is idle again: no
+ * note comes outside of a command.
  * An `error` event is an answer too: the agent is sound, the work failed.
  *
  * Whatever else happens (the process ends, a line is not of the protocol, time runs out, the caller aborts, a note
@@ -79,6 +81,7 @@ export class StdioSession implements AgentSession {
   #turn: Promise<unknown> = Promise.resolve();
   /** Settled while we want to hear the agent. */
   #listening = Promise.withResolvers<void>();
+  #stderrKept: Promise<void> = Promise.resolve();
   #keepingNote = 0;
   #bytesSeen = 0;
   #exit: ProcessExit | undefined;
@@ -251,6 +254,9 @@ export class StdioSession implements AgentSession {
   async #settle(): Promise<void> {
     const pending = this.#pending;
     if (this.#failed || this.#said === undefined || (this.#greeted && pending?.answer === undefined)) return;
+    // What it wrote to stderr before its answer belongs to this command; a turn of the event loop brings it in.
+    await turn();
+    await this.#stderrKept;
     await this.#keep(this.#notes.flush());
     if (this.#failed) return;
     this.#greeted = true;
@@ -274,14 +280,22 @@ export class StdioSession implements AgentSession {
       for await (const chunk of this.#process.stderr) {
         const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
         this.#bytesSeen += bytes.length;
-        for (const line of this.#stderr.push(bytes)) await this.#keep(this.#notes.add('stderr', 'info', line));
+        const lines = this.#stderr.push(bytes);
         await this.#listening.promise;
+        this.#stderrKept = this.#keepStderr(lines);
+        await this.#stderrKept;
         if (this.#failed || this.#closed) return;
       }
-      const rest = this.#stderr.rest();
-      if (rest !== '' && !this.#failed && !this.#closed) await this.#keep(this.#notes.add('stderr', 'info', rest));
+      await this.#keepStderr([this.#stderr.rest()].filter((rest) => rest !== ''));
     } catch (error) {
       await this.#onReadError(error);
+    }
+  }
+
+  async #keepStderr(lines: readonly string[]): Promise<void> {
+    for (const line of lines) {
+      if (this.#failed || this.#closed) return;
+      await this.#keep(this.#notes.add('stderr', 'info', line));
     }
   }
 

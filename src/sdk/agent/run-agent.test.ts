@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AgentLine, agentLineSchema, type CommandLine, maxLineBytes } from '../../contract/agent-protocol.ts';
 import { type AgentDefinition, AgentError, runAgent } from './index.ts';
@@ -207,6 +210,50 @@ describe('R40 an agent written with the SDK', () => {
     expect(new Set(beats.map((line) => line.correlationId))).toEqual(new Set([`c${sent - 1}`]));
     expect(lines[0]).toMatchObject({ type: 'hello', heartbeatMs: 40 });
     expect(lines.slice(-2).map((line) => line.type)).toEqual(['event', 'event']);
+  });
+
+  test.each([
+    [
+      'while it works: the action is told and may finish',
+      `process.stderr.write('working\\n')`,
+      'working',
+      ['told', 'event'],
+    ],
+    ['while it waits', '0', 'hello', []],
+  ])('SIGTERM ends it %s', async (_, begin, sign, after) => {
+    const module = pathToFileURL(join(import.meta.dirname, 'index.ts')).href;
+    const code = `
+      const { runAgent } = await import(${JSON.stringify(module)});
+      const implement = async (_, { signal, log }) => {
+        ${begin};
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        await log('info', 'told');
+        return {};
+      };
+      await runAgent({ name: 'builder', version: '1', actions: { implement } });
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: workspace });
+    let out = '';
+    let all = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+      all += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      all += chunk;
+    });
+    const ended = once(child, 'exit');
+    if (sign === 'working') child.stdin.write(command());
+    await expect.poll(() => all, { timeout: 10_000 }).toContain(sign);
+    const before = out.length;
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([143, null]);
+    const said = out
+      .slice(before)
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '');
+    expect(said.map((line) => JSON.parse(line)).map((line) => line.message ?? line.type)).toEqual(after);
   });
 
   test('an unknown action, also one every object has, is an error event', async () => {
