@@ -31,9 +31,17 @@ function toolCheck(
     run: async (): Promise<CheckReport> => {
       const { output, exitCode } = await runTool(root, command);
       const found = Number(count.exec(output)?.[1] ?? 0);
-      return { counts: { [what]: found }, problems: exitCode === 0 ? [] : [output.trimEnd() || `exit ${exitCode}`] };
+      return {
+        counts: { [what]: found },
+        problems: exitCode === 0 ? [] : [withoutStatistics(output) || `exit ${exitCode}`],
+      };
     },
   };
+}
+
+/** What is left of a tool's output once its own numbers, such as `Memory used: 128370K`, are taken out. */
+function withoutStatistics(output: string): string {
+  return output.replaceAll(/^[A-Z][A-Za-z ]+: +[\d.]+[Ks]?\n/gm, '').trimEnd();
 }
 
 /** Format and lint, types, dead code. */
