@@ -407,6 +407,20 @@ describe('looking at runs', () => {
     expect(followed).toMatchObject({ exitCode: 0, stdout: ledger.map((each) => `${JSON.stringify(each)}\n`).join('') });
   });
 
+  test('events --follow ends when nobody reads any more', async () => {
+    const fake: FakeCli = new FakeCli({
+      cwd,
+      program: {
+        showRun: async () => runState(),
+        events: (_, request) => {
+          setImmediate(() => fake.closeOutput());
+          return eventsOf([], request);
+        },
+      },
+    });
+    expect(await fake.run('events', runId, '--follow')).toMatchObject({ exitCode: 0, closed: true });
+  });
+
   test('events of an unknown run is an error, never an empty ledger', async () => {
     const showRun = async () => {
       throw new WaybillError('run_not_found', 'no such run');

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { systemCode } from '../../platform/files/file-write-failed.ts';
 import type { OutputStream, Terminal } from './program.ts';
 
@@ -29,17 +28,19 @@ export function processTerminal(): Terminal {
 }
 
 function outputStream(stream: NodeJS.WriteStream): OutputStream {
-  let gone = false;
+  const closed = new AbortController();
   // `waybill events RUN | head` closes the pipe: nobody reads any more, which is no failure of the run.
   stream.on('error', (error) => {
     if (systemCode(error) !== 'EPIPE') throw error;
-    gone = true;
+    closed.abort();
   });
   return {
     isTerminal: stream.isTTY === true,
+    closed: closed.signal,
     write: async (text) => {
-      if (gone || stream.destroyed) return;
-      if (!stream.write(text)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+      if (closed.signal.aborted || stream.destroyed) return;
+      const written = Promise.withResolvers<void>();
+      if (!stream.write(text, () => written.resolve())) await written.promise;
     },
   };
 }

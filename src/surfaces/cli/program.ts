@@ -186,6 +186,8 @@ export interface Terminal {
 
 export interface OutputStream {
   readonly isTerminal: boolean;
+  /** Aborted when nobody reads any more; what is written then is dropped. */
+  readonly closed: AbortSignal;
   /** Resolves when more may be written: a slow reader slows us down instead of filling memory. */
   write(text: string): Promise<void>;
 }

@@ -35,10 +35,11 @@ Examples:
         context().withProgram(async (program) => {
           // Who asks for an unknown run gets an error, not an empty ledger.
           await program.showRun(runId);
-          const ends =
-            options.timeout === undefined ? [stop.signal] : [stop.signal, AbortSignal.timeout(options.timeout)];
+          const ends = [stop.signal, context().host.terminal.stdout.closed];
+          if (options.timeout !== undefined) ends.push(AbortSignal.timeout(options.timeout));
           const request = { since: options.since, follow: options.follow ?? false, signal: AbortSignal.any(ends) };
           for await (const event of program.events(runId, request)) {
+            if (request.signal.aborted) return;
             await context().print(json ? JSON.stringify(event) : eventLine(event, palette));
           }
         }),
