@@ -1,0 +1,93 @@
+import { WaybillError } from '../../../contract/errors.ts';
+import { type LedgerEvent, ledgerEventSchema, type RunStateName } from '../../../contract/evidence.ts';
+import type { RunId } from '../../../contract/ids.ts';
+import { chainStart } from '../../../platform/chain/chain.ts';
+import type { Store } from '../../../platform/store/store.ts';
+import { readRunRow } from '../load-run.ts';
+import { readState } from '../states.ts';
+import { eventLine } from './event-body.ts';
+
+/** One event as it is stored: its line is what `ledger.ndjson` holds, without the newline. */
+export interface StoredEvent {
+  readonly seq: number;
+  readonly type: string;
+  /** The exact text that was hashed. */
+  readonly body: string;
+  readonly previous: string;
+  readonly digest: string;
+  readonly line: string;
+}
+
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  /** State of the run in the same moment: when it is terminal and the page is not full, nothing will follow. */
+  readonly state: RunStateName;
+  /** True when more events were there already. */
+  readonly more: boolean;
+}
+
+/** The most events one page holds, so that no ledger is ever in memory as a whole. */
+export const largestPage = 500;
+
+/**
+ * The events of a run with `seq` above `since`, in order. A `since` beyond the end gives an empty page.
+ * @throws WaybillError `run_not_found`, `invalid_argument`; `chain_broken` when events in between are missing
+ */
+export async function readEvents(
+  store: Store,
+  runId: RunId,
+  since: number,
+  limit: number = largestPage,
+): Promise<EventPage> {
+  assertSince(since);
+  if (!Number.isInteger(limit) || limit < 1 || limit > largestPage) {
+    throw new WaybillError('invalid_argument', `a page has 1 to ${largestPage} events, not ${limit}`);
+  }
+  const { row, found } = await store.read(async (tx) => ({
+    row: await readRunRow(tx, runId),
+    // From the event at `since` itself: its digest is what the first one after it points back to.
+    found: await tx.db
+      .selectFrom('run_event')
+      .select(['seq', 'type', 'body', 'digest'])
+      .where('run', '=', runId)
+      .where('seq', '>=', since)
+      .orderBy('seq')
+      .limit(limit + 2)
+      .execute(),
+  }));
+  const state = readState(row.state);
+  const anchor = since === 0 ? chainStart : found[0]?.seq === since ? found[0].digest : undefined;
+  const after = since === 0 || anchor === undefined ? found : found.slice(1);
+  const events: StoredEvent[] = [];
+  let previous = anchor ?? chainStart;
+  for (const [index, { seq, type, body, digest }] of after.slice(0, limit).entries()) {
+    if (anchor === undefined || seq !== since + 1 + index) throw gap(runId, since + 1 + index, seq);
+    events.push({ seq, type, body, previous, digest, line: eventLine(body, previous, digest) });
+    previous = digest;
+  }
+  return { events, state, more: after.length > limit };
+}
+
+/** The event a line holds. @throws WaybillError `store_corrupt` */
+export function parseEvent({ line, seq }: Pick<StoredEvent, 'line' | 'seq'>): LedgerEvent {
+  const parsed = ledgerEventSchema.safeParse(JSON.parse(line));
+  if (parsed.success) return parsed.data;
+  throw new WaybillError('store_corrupt', `event ${seq} does not fit its schema`, {
+    hint: 'Find the first broken link with `waybill verify RUN`.',
+  });
+}
+
+/** @throws WaybillError `invalid_argument` */
+export function assertSince(since: number): void {
+  if (Number.isSafeInteger(since) && since >= 0) return;
+  throw new WaybillError('invalid_argument', `events are counted 1, 2, 3 ...: there is nothing after ${since}`, {
+    hint: 'Give the number of the last event you have; 0 for all.',
+  });
+}
+
+function gap(runId: RunId, expected: number, found: number): WaybillError {
+  return new WaybillError('chain_broken', `the ledger of ${runId} has event ${found} where event ${expected} belongs`, {
+    hint: `Find the first broken link with: waybill verify ${runId}`,
+    details: { expected, found },
+  });
+}
