@@ -18,7 +18,7 @@ test.each(['ready', 'starting'])(
     const pidFile = join(socket, 'data', 'postmaster.pid');
     const pid = when === 'ready' ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : undefined;
     child.kill('SIGKILL');
-    await expect.poll(() => existsSync(socket), { timeout: 15_000 }).toBe(false);
+    await expect.poll(() => existsSync(socket), { timeout: 25_000 }).toBe(false);
     if (pid !== undefined) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   },
 );

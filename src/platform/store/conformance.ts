@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
+import fc from 'fast-check';
 import { type Kysely, sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ErrorCode, WaybillError } from '../../contract/errors.ts';
@@ -393,6 +394,48 @@ export function storeConformance(name: string, prepare: () => Promise<StoreUnder
         expect(await seqsOf(store, lane)).toEqual([1, 2]);
         await store.submit(append(lane, 3));
         expect(await seqsOf(store, lane)).toEqual([1, 2, 3]);
+      });
+
+      test('whatever is submitted at once, each lane keeps exactly what came before its first failure', async () => {
+        const entry = fc.record({ lane: fc.nat(4), bad: fc.boolean(), scope: fc.boolean() });
+        await fc.assert(
+          fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 30 }), async (entries) => {
+            const run = fresh('law');
+            await store.submit(append(run, 0));
+            const lanes = new Map<number, { next: number; broken: boolean }>();
+            const expected: string[] = [];
+            const kept: string[] = [];
+            const sent = entries.map(({ lane, bad, scope }) => {
+              const at = lanes.get(lane) ?? { next: 1, broken: false };
+              lanes.set(lane, at);
+              const name = `${run}.${lane}`;
+              const seq = at.next++;
+              expected.push(at.broken ? 'store_lane_failed' : bad ? 'store_constraint' : 'resolved with undefined');
+              if (!at.broken && !bad) kept.push(`${name} ${seq}`);
+              at.broken ||= bad;
+              // Closures in between make a batch of SQLite take the way with savepoints from the start.
+              if (scope) void store.write(async () => {});
+              const { statements } = append(name, seq);
+              return refusal(
+                store.submit({
+                  lane: name,
+                  statements: bad ? [...statements, ...append(run, 0).statements] : statements,
+                }),
+              );
+            });
+            expect(await Promise.all(sent)).toEqual(expected);
+            const rows = await store.read((tx) =>
+              tx.db
+                .selectFrom('conformance_entry')
+                .select(['run', 'seq'])
+                .where('run', '>', `${run}.`)
+                .where('run', '<', `${run}/`)
+                .execute(),
+            );
+            expect(rows.map((row) => `${row.run} ${row.seq}`).sort()).toEqual(kept.sort());
+          }),
+          { numRuns: 30 },
+        );
       });
 
       test('one may hold more rows than a statement has parameters', async () => {

@@ -83,12 +83,30 @@ export interface HintSubscription extends Disposable {
 
 export interface Store {
   readonly engine: 'sqlite' | 'postgres';
+  /**
+   * Runs `scope` on one state of the database. A scope awaits its own queries and nothing else.
+   * @throws WaybillError `transaction_*` naming the broken rule, else what the scope threw, else `store_*`.
+   */
   read<T>(scope: (tx: ReadTx) => Promise<T>): Promise<T>;
+  /**
+   * Runs `scope` once; returning commits, throwing rolls back. Resolves when the commit is durable. On PostgreSQL
+   * others commit meanwhile: what is read to be changed needs `locked`, or a change made in the statement itself.
+   * @throws WaybillError as `read`
+   */
   write<T>(scope: (tx: WriteTx) => Promise<T>): Promise<T>;
-  /** @throws WaybillError `transaction_lock_timeout` when another holder keeps the row past `timeoutMs`. */
+  /**
+   * As `write`, holding the lock on one row that exists.
+   * @throws WaybillError `transaction_lock_timeout` when another holder keeps the row past `timeoutMs` (10 s unless
+   * given), `store_row_missing` when there is no such row, or as `read`.
+   */
   locked<T>(row: RowKey, scope: (tx: LockedTx) => Promise<T>, options?: { readonly timeoutMs?: number }): Promise<T>;
-  /** Runs an operation in the next group commit; resolves when it is durable, rejects when it left no trace. */
+  /**
+   * Runs an operation in the next group commit; resolves when it is durable, rejects when it left no trace (only a
+   * connection lost during a commit leaves that open: `store_unavailable` with `details.outcome` `unknown`).
+   * @throws WaybillError `store_*`, what a trigger names, or the error of `refuse`
+   */
   submit(operation: Operation): Promise<void>;
   readonly hints: Hints;
+  /** Finishes what was begun, refuses all else with `store_closed`, and lets go of files and connections. */
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ import { postgresDialect } from './dialect.ts';
 import { engineCode, postgresError } from './errors.ts';
 import { PostgresHints } from './hints.ts';
 import { migratePostgres } from './migrate.ts';
-import { commit, PostgresWriter, rollback } from './writer.ts';
+import { allOf, commit, PostgresWriter, rollback } from './writer.ts';
 
 export interface PostgresStoreOptions {
   /** Logs in as the owner of the schema, or as someone who may become it. */
@@ -162,11 +162,15 @@ class PostgresStore implements Store {
 async function lockRow(client: pg.ClientBase, { table, key }: RowKey, timeoutMs: number): Promise<void> {
   const where = Object.keys(key).map((name, index) => `${pg.escapeIdentifier(name)} = $${index + 1}`);
   try {
-    // Zero would mean to wait for ever.
-    await client.query("SELECT set_config('lock_timeout', $1, true)", [String(Math.max(1, Math.round(timeoutMs)))]);
     const text = `SELECT 1 FROM ${pg.escapeIdentifier(table)} WHERE ${where.join(' AND ')} FOR UPDATE`;
-    const found = await client.query({ text, values: Object.values(key) });
-    if (found.rowCount === 0) throw rowMissing(table);
+    const limit = "SELECT set_config('lock_timeout', $1, true)";
+    // The time limit is for this row alone; zero would mean to wait for ever.
+    const [, found] = await allOf([
+      client.query(limit, [String(Math.max(1, Math.round(timeoutMs)))]),
+      client.query({ text, values: Object.values(key) }),
+      client.query(limit, [String(defaultWaitMs)]),
+    ]);
+    if (found?.rowCount !== 1) throw rowMissing(table);
   } catch (error) {
     if (engineCode(error) !== '55P03') throw error;
     throw new WaybillError(

@@ -120,7 +120,7 @@ async function run(client: pg.ClientBase, { sql, rows, expectChanges, refuse }: 
 }
 
 /** Waits for all, then throws the error of the first that failed: those after it only failed in its wake. */
-async function allOf<T>(sent: readonly Promise<T>[]): Promise<T[]> {
+export async function allOf<T>(sent: readonly Promise<T>[]): Promise<T[]> {
   const values: T[] = [];
   for (const result of await Promise.allSettled(sent)) {
     if (result.status === 'rejected') throw result.reason;
