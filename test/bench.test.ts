@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { medianOf, runEngine } from '../bench/engine-result.ts';
+import { measureEvents } from '../bench/events.ts';
+import { measureResume } from '../bench/measure-resume.ts';
+import { renderBench } from '../bench/render.ts';
+import { measureStartUp } from '../bench/start-up.ts';
+
+const root = dirname(import.meta.dirname);
+let data = '';
+beforeAll(async () => {
+  data = await mkdtemp(join(tmpdir(), 'waybill-bench-'));
+});
+afterAll(() => rm(data, { recursive: true }));
+
+describe('each row of the benchmark measures the real thing; how fast it is, only npm run bench says', () => {
+  test('R31 three-step runs at 50 in flight and one by one, each answer and each stored run checked', async () => {
+    const load = { inFlight: 50, warmSeconds: 0, seconds: 0.3, ones: 5, oneSeconds: 5, data };
+    const result = await runEngine(join(root, 'bench/waybill-runs.ts'), [], load, root);
+    expect(result).toMatchObject({ ones: 5, settings: expect.stringContaining('synchronous=FULL') });
+    expect(result.runs).toBeGreaterThanOrEqual(55);
+    expect(result.p99).toBeGreaterThanOrEqual(result.p50);
+  });
+
+  test('R32 events appended in order beside the bare store', async () => {
+    const rates = await measureEvents(data, 500, 1);
+    expect(rates).toMatchObject({ events: 500, runs: 50 });
+    for (const rate of [rates.limit, rates.appended, rates.appendedAlone]) expect(rate).toBeGreaterThan(0);
+  });
+
+  test('R33 a long ledger is made, its holder killed, and the run resumed and finished', () => {
+    const times = measureResume(data, 5_000, 1);
+    expect(times.events).toBe(5_000);
+    expect(times.finished).toBeGreaterThanOrEqual(times.resumed);
+  });
+
+  test('R34 the processes of --version and of runs that do nothing, from start to end', () => {
+    const cases = measureStartUp(root, data, 1);
+    expect(cases.map(({ what }) => what)).toEqual([
+      '`node -e 0` (the floor)',
+      '`waybill --version`',
+      '`waybill run --workflow nothing`',
+      '`waybill exec -- true`',
+    ]);
+    for (const one of cases) expect(one.median).toBeGreaterThan(0);
+  });
+});
+
+describe('the page', () => {
+  const engine = { runs: 1, ones: 1, p99: 9, version: '1', settings: 's' };
+  const machine = {
+    date: '2026-11-22',
+    processor: 'p',
+    cores: 2,
+    memory: '8 GiB',
+    system: 'linux',
+    node: 'v24',
+    syncBefore: 0.3,
+    syncAfter: 0.3,
+    loadBefore: 0.1,
+    loadAfter: 1,
+  };
+
+  test('R31 the ratios are against each peer and against the best one', () => {
+    const page = renderBench({
+      machine,
+      rounds: 1,
+      seconds: 1,
+      engines: [
+        { ...engine, name: 'Waybill', runsPerSecond: 4000, p50: 1 },
+        { ...engine, name: 'Slow', runsPerSecond: 100, p50: 50 },
+        { ...engine, name: 'Quick', runsPerSecond: 400, p50: 8 },
+      ],
+    });
+    expect(page).toContain('| Slow | 100 | 40 times | 50.0 ms | 9.00 ms | 50 times |');
+    expect(page).toContain('**10 times** the runs a second, one run in **0.13** of');
+  });
+
+  test('the median of rounds is taken number by number', () => {
+    const rounds = [1, 9, 5].map((value) => ({ ...engine, runsPerSecond: value, p50: 10 - value, p99: value }));
+    expect(medianOf(rounds)).toMatchObject({ runsPerSecond: 5, p50: 5, p99: 5 });
+  });
+});
