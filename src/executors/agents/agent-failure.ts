@@ -37,7 +37,6 @@ const failures = {
     retryable: false,
     hint: 'An agent answers each command once, with `completed` or with `error`.',
   },
-  agent_flood: { retryable: false, hint: 'The agent writes without being asked; see `waybill agents check -- CMD`.' },
 } as const satisfies Partial<Record<ErrorCode, { retryable: boolean; hint: string }>>;
 
 export type AgentFailureCode = keyof typeof failures;

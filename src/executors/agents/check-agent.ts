@@ -86,7 +86,7 @@ class AgentCheck {
     this.#deadlineMs = options.deadlineMs ?? 10_000;
     this.#signal = options.signal ?? new AbortController().signal;
     this.#settings = {
-      name: 'agent',
+      name: 'candidate',
       transport: 'stdio',
       command,
       allowEnv: options.allowEnv ?? [],

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { maxLineBytes } from '../../contract/agent-protocol.ts';
+import { commandSchema, maxLineBytes } from '../../contract/agent-protocol.ts';
 import { WaybillError } from '../../contract/errors.ts';
 import type { AgentSettings } from '../../domain/runs/ports.ts';
 import { systemClock } from '../../platform/clock/clock.ts';
@@ -76,7 +76,7 @@ describe('R25 a session over stdio', () => {
     expect(answers.map((answer) => answer.outputs)).toEqual(inputs);
   });
 
-  test('R40 a command carries its key, attempt and resent mark, and ids of its own each time', async () => {
+  test('R11 R40 a command carries its key, attempt and resent mark, and ids of its own each time', async () => {
     await using scene = await Scene.create();
     const session = await scene.open({ command: agent('completed(command, command);') });
     const first = (await session.send(command(), within(8000))).outputs;
@@ -89,6 +89,7 @@ describe('R25 a session over stdio', () => {
       traceparent: null,
     });
     expect(again).toMatchObject({ attempt: 2, resent: true, idempotencyKey: first.idempotencyKey });
+    for (const line of [first, again]) expect(commandSchema.safeParse(line).error).toBeUndefined();
     expect(again.messageId).not.toBe(first.messageId);
     expect(again.correlationId).not.toBe(first.correlationId);
     expect(Date.parse(String(first.deadline))).toBeGreaterThan(Date.now());
