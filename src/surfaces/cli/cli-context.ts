@@ -44,6 +44,8 @@ export class CliContext {
   /** For standard error: progress. */
   readonly progressPalette: Palette;
   exitCode = 0;
+  /** 130 or 143 when the command was asked to stop. */
+  stoppedWith: number | undefined;
 
   constructor(host: Host, global: GlobalOptions, args: readonly string[]) {
     this.host = host;
@@ -105,7 +107,10 @@ export class CliContext {
     try {
       return await use(stop);
     } finally {
-      if (stop.received !== null) this.exitCode = Stop.exitCode(stop.received);
+      if (stop.received !== null) {
+        this.stoppedWith = Stop.exitCode(stop.received);
+        this.exitCode = this.stoppedWith;
+      }
     }
   }
 }

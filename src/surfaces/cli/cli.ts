@@ -37,11 +37,13 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
       await host.terminal.stderr.write(printed.join(''));
       return 2;
     }
-    return await reportError(
+    const exitCode = await reportError(
       host,
       outputOptions(args),
       error instanceof CommanderError ? fromCommander(error, args) : error,
     );
+    // Whoever stopped the command wants to know that it stopped, whatever broke on the way out.
+    return context.current?.stoppedWith ?? exitCode;
   }
 }
 

@@ -218,6 +218,20 @@ describe('signals', () => {
     expect(fake.exited).toBeUndefined();
   });
 
+  test('R22 a run stopped before it has begun exits 130 too', async () => {
+    const fake: FakeCli = new FakeCli({
+      cwd,
+      program: {
+        startRun: async () => {
+          fake.send('SIGINT');
+          throw new WaybillError('interrupted', 'this process is ending');
+        },
+      },
+    });
+    const ran = await fake.run('run', '-w', 'w');
+    expect(ran).toMatchObject({ exitCode: 130, closed: true, stderr: expect.stringContaining('interrupted') });
+  });
+
   test('R22 a second SIGINT ends the process at once', async () => {
     const fake = new FakeCli({
       cwd,
