@@ -1,5 +1,6 @@
 import type { EventRates } from './events.ts';
-import type { BenchResults, Machine, NamedResult, ResumeTimes, SnapshotTimes } from './results.ts';
+import type { BenchResults, Machine, NamedResult, ResumeTimes } from './results.ts';
+import type { Row as SnapshotRow } from './snapshot.ts';
 import type { StartUp } from './start-up.ts';
 
 /** The page `docs/benchmarks.md`, and what `npm run bench` prints. */
@@ -74,12 +75,23 @@ and fenced; beside the same rows into the same table and index with bare \`node:
 | ledger, one after the other (a sync each) | ${whole(appendedAlone)} | ${(appendedAlone / limit).toFixed(3)} |`;
 }
 
-function renderTree(snapshots: readonly SnapshotTimes[] = [], resume: ResumeTimes | undefined): string {
-  const captured = snapshots.map(({ what, median: time }) => `| ${what} | ${ms(time)} |`).join('\n');
-  return `## Snapshots and resume (R33)
-
-${captured === '' ? '' : `| 10,000 files | median |\n|---|---|\n${captured}\n`}
-${resume === undefined ? '' : renderResume(resume)}`.trimEnd();
+function renderTree(snapshots: readonly SnapshotRow[] = [], resume: ResumeTimes | undefined): string {
+  const rows = snapshots.map(
+    ({ name, ours, peer, peerName, ratio }) =>
+      `| ${name} | ${ms(ours)} | \`${peerName}\` | ${ms(peer)} | **${ratio.toFixed(2)}** |`,
+  );
+  const table = [
+    '| snapshot of 10,000 files | Waybill | beside | takes | ratio |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+  ];
+  return [
+    '## Snapshots and resume (R33)',
+    '',
+    ...(rows.length === 0 ? [] : table),
+    ...(resume === undefined ? [] : [renderResume(resume)]),
+  ].join('\n');
 }
 
 function renderResume({ events, resumed, finished, aboveIdle }: ResumeTimes): string {

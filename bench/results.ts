@@ -1,5 +1,6 @@
 import type { EngineResult } from './engine-result.ts';
 import type { EventRates } from './events.ts';
+import type { Row as SnapshotRow } from './snapshot.ts';
 import type { StartUp } from './start-up.ts';
 
 export interface NamedResult extends EngineResult {
@@ -13,12 +14,6 @@ export interface ResumeTimes {
   readonly finished: number;
   /** MiB above the same process that only opened the store. */
   readonly aboveIdle: number;
-}
-
-export interface SnapshotTimes {
-  readonly what: string;
-  /** Median in milliseconds. */
-  readonly median: number;
 }
 
 export interface Machine {
@@ -43,7 +38,7 @@ export interface BenchResults {
   readonly seconds: number;
   readonly engines?: readonly NamedResult[];
   readonly events?: EventRates;
-  readonly snapshots?: readonly SnapshotTimes[];
+  readonly snapshots?: readonly SnapshotRow[];
   readonly resume?: ResumeTimes;
   readonly startUp?: readonly StartUp[];
 }

@@ -9,6 +9,7 @@ import type { Load } from './peers/measure.mjs';
 import { installPeers, peers, runPeer } from './peers.ts';
 import { renderBench } from './render.ts';
 import type { BenchResults, NamedResult } from './results.ts';
+import { measureSnapshot } from './snapshot.ts';
 import { measureStartUp } from './start-up.ts';
 
 // `npm run bench [-- --only R31,R34] [--rounds N] [--quick]`: measures side by side, prints the page, and writes it to
@@ -59,6 +60,8 @@ try {
   const before = takeMoment(data);
   const engines = asked.has('R31') ? await measureEngines() : undefined;
   const events = asked.has('R32') ? await measureEvents(data, values.quick ? 5_000 : 50_000, rounds) : undefined;
+  const small = { files: 500, rounds: 2 };
+  const snapshots = asked.has('R33') ? await measureSnapshot(...(values.quick ? [small] : [])) : undefined;
   const resume = asked.has('R33')
     ? measureResume(data, values.quick ? 20_000 : 500_000, values.quick ? 1 : 3)
     : undefined;
@@ -69,6 +72,7 @@ try {
     seconds,
     ...(engines === undefined ? {} : { engines }),
     ...(events === undefined ? {} : { events }),
+    ...(snapshots === undefined ? {} : { snapshots }),
     ...(resume === undefined ? {} : { resume }),
     ...(startUp === undefined ? {} : { startUp }),
   };

@@ -6,6 +6,7 @@ import { medianOf, runEngine } from '../bench/engine-result.ts';
 import { measureEvents } from '../bench/events.ts';
 import { measureResume } from '../bench/measure-resume.ts';
 import { renderBench } from '../bench/render.ts';
+import { measureSnapshot } from '../bench/snapshot.ts';
 import { measureStartUp } from '../bench/start-up.ts';
 
 const root = dirname(import.meta.dirname);
@@ -34,6 +35,12 @@ describe('each row of the benchmark measures the real thing; how fast it is, onl
     const times = measureResume(data, 5_000, 1);
     expect(times.events).toBe(5_000);
     expect(times.finished).toBeGreaterThanOrEqual(times.resumed);
+  });
+
+  test('R33 snapshots cold and warm beside git, of the same tree', async () => {
+    const rows = await measureSnapshot({ files: 200, rounds: 1 });
+    expect(rows.map(({ peerName }) => peerName)).toEqual(['git add -A && git write-tree', 'git status', 'git status']);
+    for (const row of rows) expect(row.ratio).toBeCloseTo(row.ours / row.peer);
   });
 
   test('R34 the processes of --version and of runs that do nothing, from start to end', () => {
