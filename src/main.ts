@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import type { Configuration } from './contract/configuration.ts';
 import type { Engine, FailureReport } from './domain/runs/engine.ts';
 import { dataFolder, type Workspace } from './domain/workspace/workspace.ts';
+import { correlationScope } from './platform/correlation/correlation.ts';
+import { SpanBuffer } from './platform/correlation/span-buffer.ts';
 import type { ErrorCapture } from './platform/envelopes/capture.ts';
+import type { ErrorStore } from './platform/envelopes/error-store.ts';
 import type { Store } from './platform/store/store.ts';
 import { runCli } from './surfaces/cli/cli.ts';
 import { processTerminal } from './surfaces/cli/process-terminal.ts';
-import type { Host, Program } from './surfaces/cli/program.ts';
+import type { Host, Program, RetentionReport } from './surfaces/cli/program.ts';
 import { startInBackground } from './surfaces/cli/start-in-background.ts';
 
 /**
@@ -20,6 +23,7 @@ const { version } = readPackage();
 /** Without a token, whoever may use this machine's files is who acts. */
 const actor = `local:${userInfo().uid}`;
 
+const spans = new SpanBuffer();
 let capture: ErrorCapture | undefined;
 
 const host: Host = {
@@ -28,12 +32,14 @@ const host: Host = {
   env: process.env,
   terminal: processTerminal(),
   tools: {
-    verifyPath: async (path) => (await import('./domain/runs/evidence/verify.ts')).verifyPath(path),
-    checkAgent: async (command, { signal }) => {
-      const { checkAgent } = await import('./executors/agents/check-agent.ts');
-      return checkAgent(command, { signal });
+    verifyPath: async () => {
+      throw new Error('not yet');
     },
-    mockAgent: async (script) => (await import('./sdk/testing/mock-agent.ts')).runMockAgent(script),
+    checkAgent,
+    mockAgent: async (script) => {
+      await (await import('./sdk/testing/mock-agent.ts')).runMockAgent(script);
+      return 0;
+    },
   },
   openProgram,
   report: async (error) => {
@@ -43,21 +49,37 @@ const host: Host = {
   startInBackground,
 };
 
-process.exitCode = await runCli(process.argv.slice(2), host);
+const inbound = process.env.TRACEPARENT;
+process.exitCode = await correlationScope({ component: 'cli', inbound, sink: spans }, () =>
+  runCli(process.argv.slice(2), host),
+);
+
+async function checkAgent(command: readonly string[], { signal }: { readonly signal: AbortSignal }) {
+  const [{ checkAgent: check }, { createProcessPort }, { probeContainment }, { systemClock }] = await Promise.all([
+    import('./executors/agents/check-agent.ts'),
+    import('./executors/processes/process-port.ts'),
+    import('./executors/processes/containment.ts'),
+    import('./platform/clock/clock.ts'),
+  ]);
+  const processes = createProcessPort(await probeContainment());
+  return check(command, { processes, clock: systemClock, environment: process.env }, { signal });
+}
 
 /** Everything a workspace offers, as the commands call it. The store is open from here until `close`. */
 async function openProgram(workspace: Workspace): Promise<Program> {
-  const [{ loadConfiguration }, { createRunsProgram }] = await Promise.all([
-    import('./domain/workspace/load-configuration.ts'),
-    import('./surfaces/cli/runs-program.ts'),
-  ]);
+  const { loadConfiguration } = await import('./domain/workspace/load-configuration.ts');
   const { configuration, digest } = await loadConfiguration(workspace);
-  const errors = await openCapture(workspace);
+  const errors = await openCapture(workspace, configuration);
   const store = await openStore(workspace, configuration);
   try {
-    const { openErrorStore } = await import('./platform/envelopes/open-error-store.ts');
+    const [{ openErrorStore }, { spanWriter }, { createRunsProgram }] = await Promise.all([
+      import('./platform/envelopes/open-error-store.ts'),
+      import('./platform/envelopes/span-writer.ts'),
+      import('./surfaces/cli/runs-program.ts'),
+    ]);
     const errorStore = openErrorStore(store, errors.workspaceId);
     await errors.capture.attach(errorStore);
+    spans.attach(spanWriter(store, errors.workspaceId));
     const engine = await buildEngine({
       workspace,
       configuration,
@@ -65,14 +87,19 @@ async function openProgram(workspace: Workspace): Promise<Program> {
       store,
       capture: errors.capture,
     });
+    const projector = { follow: () => {}, finish: async () => {}, close: async () => {} };
     return createRunsProgram({
       engine,
-      errorStore,
       actor,
       configuration,
       workspace,
+      evidence: projector,
+      papers: papersOf(engine, workspace),
+      runRetention: (request) => runRetention(errorStore, request),
       close: async () => {
+        await spans.flush();
         errors.capture.detach();
+        await projector.close();
         await store.close();
       },
     });
@@ -103,6 +130,7 @@ async function openStore(workspace: Workspace, configuration: Configuration): Pr
 
 async function openCapture(
   workspace: Workspace,
+  configuration: Configuration,
 ): Promise<{ readonly capture: ErrorCapture; readonly workspaceId: string }> {
   const [{ ErrorCapture }, { workspaceKey }, { createRedactor }, { secretLiterals }, { digestOf, hexOf }] =
     await Promise.all([
@@ -119,7 +147,7 @@ async function openCapture(
     workspaceId,
     release: version,
     inputKey,
-    redactor: createRedactor('envelope', secretLiterals(process.env)),
+    redactor: createRedactor('envelope', [...secretLiterals(process.env), ...configuredSecrets(configuration)]),
     spoolFolder: join(dataFolder(workspace), 'spool'),
   });
   return { capture, workspaceId };
@@ -182,8 +210,7 @@ async function buildEngine(parts: {
     blobs: blobs.createFolderBlobs(join(data, 'blobs')),
     redact: redactor.createRedactor('ledger', [
       ...literals.secretLiterals(process.env),
-      ...configuration.redact.env.map((name) => process.env[name] ?? '').filter((value) => value !== ''),
-      ...configuration.redact.patterns.filter((pattern) => typeof pattern === 'string'),
+      ...configuredSecrets(configuration),
     ]),
     environment: (rules) => environment.buildEnvironment(process.env, rules),
     leases: new leases.LeaseKeeper(store, systemClock),
@@ -212,6 +239,36 @@ async function reportFailure(errors: ErrorCapture, failure: FailureReport): Prom
   });
   const kept = await errors.record(envelope);
   return kept === 'lost' ? null : envelope.errorId;
+}
+
+/** Evidence that leaves the store as files, and what was said of it. */
+function papersOf(engine: Engine, workspace: Workspace): Pick<Program, 'exportRun' | 'importBundle' | 'verifyRun'> {
+  return {
+    exportRun: async (_runId, _request) => {
+      throw new Error(`not yet ${engine.workspace.root} ${workspace.root}`);
+    },
+    importBundle: async () => {
+      throw new Error('not yet');
+    },
+    verifyRun: async () => {
+      throw new Error('not yet');
+    },
+  };
+}
+
+/** How long envelopes are kept unless configured otherwise. */
+const keepEnvelopesDays = 90;
+
+async function runRetention(errors: ErrorStore, { dryRun }: { readonly dryRun: boolean }): Promise<RetentionReport> {
+  const report = await errors.cleanup({ keepDays: keepEnvelopesDays, dryRun });
+  const reason = `kept for ${keepEnvelopesDays} days`;
+  return { dryRun, tables: [{ table: 'infra_error_events', removed: report.removed, kept: report.kept, reason }] };
+}
+
+/** What the configuration says must never be stored. */
+function configuredSecrets({ redact }: Configuration): (string | RegExp)[] {
+  const values = redact.env.map((name) => process.env[name] ?? '').filter((value) => value !== '');
+  return [...values, ...redact.patterns];
 }
 
 function readPackage(): { readonly version: string } {

@@ -1,0 +1,161 @@
+import type { Configuration } from '../../contract/configuration.ts';
+import { WaybillError } from '../../contract/errors.ts';
+import { parseId, type RunId } from '../../contract/ids.ts';
+import type { JsonValue } from '../../contract/json.ts';
+import type { Engine } from '../../domain/runs/engine.ts';
+import { followEvents } from '../../domain/runs/ledger/follow-events.ts';
+import { parseEvent, readEvents } from '../../domain/runs/ledger/read-events.ts';
+import { listRuns } from '../../domain/runs/list-runs.ts';
+import { requestRun } from '../../domain/runs/requests.ts';
+import { type HeldRun, Runs } from '../../domain/runs/runs.ts';
+import { listReceipts, showReceipt, showRun } from '../../domain/runs/show-run.ts';
+import { readTask } from '../../domain/workspace/tasks/read-task.ts';
+import type { Workspace } from '../../domain/workspace/workspace.ts';
+import type { Program, RetentionReport, RunInHand, StartRun } from './program.ts';
+
+/** Keeps the evidence files of live runs up to date; a worker of the running program. */
+export interface EvidenceFiles {
+  follow(runId: RunId): void;
+  /** Resolves when the files of a run say all that the store says. */
+  finish(runId: RunId): Promise<void>;
+}
+
+export interface RunsProgramParts {
+  readonly engine: Engine;
+  readonly actor: string;
+  readonly configuration: Configuration;
+  readonly workspace: Workspace;
+  readonly evidence: EvidenceFiles;
+  /** Bundles and files, which need rooms a surface does not know. */
+  readonly papers: Pick<Program, 'exportRun' | 'importBundle' | 'verifyRun'>;
+  readonly runRetention: (request: { readonly dryRun: boolean }) => Promise<RetentionReport>;
+  readonly close: () => Promise<void>;
+}
+
+/** The commands' view of the engine of one workspace. */
+export function createRunsProgram(parts: RunsProgramParts): Program {
+  const { engine, actor, papers } = parts;
+  const runs = new Runs(engine);
+  const hand = (held: HeldRun, how: RunInHand['how'], since: number) => inHand(parts, runs, held, how, since);
+  return {
+    startRun: async (request) => {
+      const { workflow, tasks, key } = request;
+      const input = await inputOf(parts, request);
+      const held = await runs.start({
+        workflow,
+        tasks,
+        input,
+        actor,
+        ...(key === null ? {} : { idempotencyKey: key }),
+      });
+      return hand(held, held.created ? 'created' : 'existing', 0);
+    },
+    resumeRun: async (text, { retryFailed, acceptDrift }) => {
+      const runId = parseId('run', text);
+      const before = await showRun(engine, runId);
+      if (retryFailed !== null) {
+        const held = await runs.retryFailed(runId, { actor, acceptDrift, reason: retryFailed.reason });
+        return hand(held, 'created', 0);
+      }
+      if (before.state === 'succeeded')
+        return hand({ runId, created: false, outcome: null }, 'finished', before.lastSeq);
+      return hand(await runs.resume(runId, { actor, acceptDrift }), 'resumed', before.lastSeq);
+    },
+    forkRun: async (text, { from, key, acceptDrift }) => {
+      const idempotencyKey = key === null ? {} : { idempotencyKey: key };
+      const held = await runs.fork(parseId('run', text), { actor, from, acceptDrift, ...idempotencyKey });
+      return hand(held, held.created ? 'created' : 'existing', 0);
+    },
+    requestRun: async (text, request, key) => {
+      const runId = parseId('run', text);
+      const answer = await requestRun(engine, runId, request, {
+        actor,
+        ...(key === null ? {} : { idempotencyKey: key }),
+      });
+      if (parts.configuration.evidence === 'files') await parts.evidence.finish(runId);
+      return answer;
+    },
+    listRuns: (filter) => listRuns(engine, filter),
+    showRun: (text) => showRun(engine, parseId('run', text)),
+    receipts: async (text) => (await listReceipts(engine, parseId('run', text))).map((listed) => listed.receipt),
+    receipt: async (text, number) => (await showReceipt(engine, parseId('run', text), number)).receipt,
+    events: (text, { since, follow, signal }) => events(engine, parseId('run', text), since, follow, signal),
+    ...papers,
+    runRetention: parts.runRetention,
+    close: parts.close,
+  };
+}
+
+async function* events(engine: Engine, runId: RunId, since: number, follow: boolean, signal: AbortSignal | undefined) {
+  if (follow) {
+    for await (const event of followEvents(engine.store, runId, {
+      since,
+      ...(signal === undefined ? {} : { signal }),
+    })) {
+      yield parseEvent(event);
+    }
+    return;
+  }
+  for (let cursor = since; ; ) {
+    const page = await readEvents(engine.store, runId, cursor);
+    for (const event of page.events) {
+      cursor = event.seq;
+      yield parseEvent(event);
+    }
+    if (!page.more) return;
+  }
+}
+
+function inHand(parts: RunsProgramParts, runs: Runs, held: HeldRun, how: RunInHand['how'], since: number): RunInHand {
+  const { engine, evidence, configuration } = parts;
+  const { runId, outcome } = held;
+  const files = configuration.evidence === 'files' && outcome !== null;
+  if (files) evidence.follow(runId);
+  return {
+    runId,
+    how,
+    since,
+    finished: (async () => {
+      try {
+        await outcome;
+      } finally {
+        if (files) await evidence.finish(runId);
+      }
+      return showRun(engine, runId);
+    })(),
+    // What comes of it is in the outcome.
+    stop: (signal) => void runs.shutdown(signal),
+  };
+}
+
+/** The input of the built-in workflow `task` is made of the task files and the configuration; others bring their own. */
+async function inputOf({ workspace, configuration }: RunsProgramParts, request: StartRun): Promise<JsonValue> {
+  if (request.workflow !== 'task') return request.input;
+  if (request.tasks.length === 0) {
+    throw new WaybillError('invalid_input', 'the workflow "task" needs a task', {
+      hint: 'Name one: waybill run --task T-0001. See which there are: waybill tasks list',
+    });
+  }
+  const { builder, reviewer, specMaintainer } = configuration.roles;
+  if (builder === null || reviewer === null || specMaintainer === null) {
+    const roles = Object.entries({ builder, reviewer, specMaintainer });
+    const missing = roles.filter(([, agent]) => agent === null).map(([role]) => role);
+    throw new WaybillError('agent_not_found', `no agent is configured for ${missing.join(', ')}`, {
+      hint: 'Name the agents under `agents` in waybill.config.ts after their parts, or map them under `roles`.',
+    });
+  }
+  const tasks = await Promise.all(request.tasks.map((id) => readTask(workspace, id)));
+  return {
+    tasks: tasks.map(({ id, title, goal, inputs, expectedOutputs, checks }) => ({
+      id,
+      title,
+      goal,
+      inputs,
+      expectedOutputs: [...expectedOutputs],
+      checks: checks.map((check) => JSON.parse(JSON.stringify(check))),
+    })),
+    roles: { builder, reviewer, specMaintainer },
+    maxIterations: configuration.maxIterations,
+    allowedFailures: [...configuration.tests.allowedFailures],
+  };
+}
