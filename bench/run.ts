@@ -25,6 +25,7 @@ const root = dirname(import.meta.dirname);
 const asked = new Set(values.only.split(','));
 const rounds = values.quick ? 1 : Number(values.rounds);
 const seconds = values.quick ? 2 : 5;
+if (values.quick) console.error('quick: smaller than the page says, so nothing is written');
 const folder = installPeers(root);
 const data = mkdtempSync(join(folder, 'data-'));
 

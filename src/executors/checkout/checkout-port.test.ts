@@ -30,7 +30,7 @@ const facts = (command?: string, timeoutMs = 20_000) =>
 const known = <T>(value: T) => ({ known: true, value });
 const unknownFor = (reason: RegExp) => ({ known: false, reason: expect.stringMatching(reason) });
 
-test('D16 a checkout tells its name, remote without credentials, commit, branch and whether it is clean', async () => {
+test('a checkout tells its name, remote without credentials, commit, branch and whether it is clean (part of D16)', async () => {
   git('init', '-q', '-b', 'main');
   writeFileSync(join(root, 'a'), '1');
   git('add', 'a');
@@ -54,7 +54,7 @@ test('D16 a checkout tells its name, remote without credentials, commit, branch 
   expect(await facts()).toMatchObject({ branch: unknownFor(/detached/), dirty: known(false) });
 });
 
-test('D16 one port sees each change at once: an edit, a new file, a commit, another branch', async () => {
+test('one port sees each change at once: an edit, a new file, a commit, another branch (part of D16)', async () => {
   const port = createCheckoutPort({ clock: systemClock });
   git('init', '-q', '-b', 'main');
   mkdirSync(join(root, 'deep', 'empty'), { recursive: true });
@@ -74,7 +74,7 @@ test('D16 one port sees each change at once: an edit, a new file, a commit, anot
   expect((await port.facts(root)).branch).toEqual(known('other'));
 });
 
-test('D16 questions that are asked together share one look', async () => {
+test('questions that are asked together share one look (part of D16)', async () => {
   const calls = join(folder, 'calls');
   const port = createCheckoutPort({
     clock: systemClock,
@@ -114,7 +114,7 @@ test('D17 git that is missing, hangs, refuses or talks nonsense: unknown with th
   expect((await facts()).dirty).toEqual(unknownFor(/git refused/));
 });
 
-test('D16 a look runs no program of the checkout, takes no lock, and is not led astray by GIT_DIR', async () => {
+test('a look runs no program of the checkout, takes no lock, and is not led astray by GIT_DIR (part of D16)', async () => {
   git('init', '-q', '-b', 'main');
   writeFileSync(join(root, 'a'), '1');
   git('add', 'a');

@@ -44,7 +44,7 @@ const down: ErrorStore = new Proxy<ErrorStore>(Object.create(null), {
   get: () => () => Promise.reject(new Error('the store is down')),
 });
 
-test('F6 an error that passes several boundaries, also wrapped and at once, leaves exactly one envelope where it happened', async () => {
+test('an error that passes several boundaries, also wrapped and at once, leaves exactly one envelope where it happened (part of F6)', async () => {
   const capture = make();
   await capture.attach(errors);
   const error = new WaybillError('agent_timeout', 'the agent did not answer', { details: { exitCode: 7 } });
@@ -76,7 +76,7 @@ test('F6 an error that passes several boundaries, also wrapped and at once, leav
   await expect.poll(() => capture.counts).toEqual({ stored: 1, spooled: 0, lost: 0, unknown: 0 });
 });
 
-test('F6 an envelope the domain has recorded is not written again at a boundary', async () => {
+test('an envelope the domain has recorded is not written again at a boundary (part of F6)', async () => {
   const capture = make();
   await capture.attach(errors);
   const error = new Error('x');
@@ -156,7 +156,7 @@ test('F10 what neither store nor disk can take is counted exactly, and the calle
   expect([capture.counts.lost, nowhere.counts.lost]).toEqual([5, 1]);
 });
 
-test('F6 whatever is thrown has an envelope; what is no error is counted as unknown', async () => {
+test('whatever is thrown has an envelope; what is no error is counted as unknown (part of F6)', async () => {
   const capture = make();
   await capture.attach(errors);
   const hostile = new Proxy(new Error('x'), {
@@ -172,7 +172,7 @@ test('F6 whatever is thrown has an envelope; what is no error is counted as unkn
   expect(capture.counts.unknown).toBe(7);
 });
 
-test('F2 a refused request is the domain speaking, and means that failed are never the domain, wherever they are caught', async () => {
+test('a refused request is the domain speaking, and means that failed are never the domain, wherever they are caught (part of F2)', async () => {
   const capture = make();
   await capture.attach(errors);
   const layerAndClass = async (error: unknown, layer: 'L2' | 'L4' | 'L5') => {
@@ -192,7 +192,7 @@ test('F2 a refused request is the domain speaking, and means that failed are nev
   expect(await layerAndClass(new TypeError('x'), 'L2')).toBe('L2 system.internal error');
 });
 
-test('F6 every error code has a class of its own layer, none is unknown', () => {
+test('every error code has a class of its own layer, none is unknown (part of F6)', () => {
   const codes = Object.keys(errorCodes).filter((code): code is keyof typeof errorCodes => code in errorCodes);
   expect(codes.length).toBeGreaterThan(50);
   for (const code of codes) expect(classify(new WaybillError(code, 'x')).errorClass, code).not.toBe('unknown');

@@ -143,7 +143,7 @@ describe.each([
     expect(await rows(workspaceId)).toBe(30);
   });
 
-  test('F9 the table is append-only: update, delete, upsert, replace and truncate are refused', async () => {
+  test('the table is append-only: update, delete, upsert, replace and truncate are refused (part of F9)', async () => {
     const { workspaceId, errors, domain } = workspace();
     const envelope = domain.emit(failed);
     await errors.persist(envelope);
@@ -210,7 +210,7 @@ describe.each([
     expect(await errors.find(envelope.errorId)).toBeUndefined();
   });
 
-  test('F9 retention removes what is past the cut-off, over month ends and leap days, and nothing else can', async () => {
+  test('retention removes what is past the cut-off, over month ends and leap days, and nothing else can (part of F9)', async () => {
     const late = workspace();
     const envelopes = [1, 59, 60, 61, 365].map((days) => ({ days, envelope: late.domain.emit(failed) }));
     for (const { days, envelope } of envelopes) {
@@ -233,7 +233,7 @@ describe.each([
     await expect(late.errors.cleanup({ keepDays: 0 })).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 
-  test('F9 a window does not let anything go that is on this side of its cut-off, or younger than a day', async () => {
+  test('a window does not let anything go that is on this side of its cut-off, or younger than a day (part of F9)', async () => {
     const real = { now: () => Date.now() * 1000 };
     const young = workspace(real);
     await young.errors.persist(young.domain.emit(failed));
@@ -378,7 +378,7 @@ describe.each([
   });
 });
 
-test('F9 on PostgreSQL the role the program acts as can neither truncate, nor drop or disable a trigger', async () => {
+test('on PostgreSQL the role the program acts as can neither truncate, nor drop or disable a trigger (part of F9)', async () => {
   const database = await testDatabase();
   const role = `program_${database.connection.database}`;
   const store = await openPostgresStore({ connection: database.connection, role, migrations: envelopeMigrations() });
