@@ -240,7 +240,7 @@ class AgentCheck {
   #action(): string {
     if (this.#options.action !== undefined) return this.#options.action;
     if (this.#offersCheck) return checkAction;
-    throw new NotApplicable(`not checked: the agent does not offer ${checkAction}, and no other action was named`);
+    throw new NotApplicable(`not checked: the agent does not offer ${checkAction}`);
   }
 
   #bytesOf(command: AgentCommand): number {

@@ -146,7 +146,13 @@ export interface VerifyReport {
 
 export interface AgentReport {
   readonly agent: { readonly name: string; readonly version: string } | null;
-  readonly cases: readonly { readonly name: string; readonly passed: boolean; readonly message: string | null }[];
+  readonly cases: readonly {
+    readonly name: string;
+    readonly passed: boolean;
+    /** False when the case could not be tried with this agent; `message` says why. */
+    readonly checked?: boolean;
+    readonly message: string | null;
+  }[];
 }
 
 export interface RetentionReport {

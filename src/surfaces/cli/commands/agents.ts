@@ -32,15 +32,17 @@ Examples:
 }
 
 function text(context: CliContext, { agent, cases }: AgentReport): string {
-  const { green, red, bold } = context.palette;
-  const good = cases.filter(({ passed }) => passed).length;
+  const { green, red, yellow, bold } = context.palette;
+  const checked = cases.filter((each) => each.checked !== false);
+  const good = checked.filter(({ passed }) => passed).length;
+  const left = cases.length - checked.length;
   return [
     ...(agent === null ? [] : [bold(printableLine(`${agent.name} ${agent.version}`))]),
-    ...cases.map(({ name, passed, message }) =>
-      passed
-        ? `  ${green('✓')} ${name}`
-        : `  ${red('✗')} ${name}${message === null ? '' : `: ${printableLine(message)}`}`,
-    ),
-    `${good} of ${cases.length} cases passed`,
+    ...cases.map(({ name, passed, checked: tried, message }) => {
+      const why = message === null ? '' : `: ${printableLine(message)}`;
+      if (tried === false) return `  ${yellow('-')} ${name}${why}`;
+      return passed ? `  ${green('✓')} ${name}` : `  ${red('✗')} ${name}${why}`;
+    }),
+    `${good} of ${checked.length} cases passed${left === 0 ? '' : `, ${left} not checked`}`,
   ].join('\n');
 }
