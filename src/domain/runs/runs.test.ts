@@ -120,7 +120,7 @@ test('R39 the same step in an unrelated run is executed again, under the same ke
   expect(keys[0]).toBe(keys[1]);
 });
 
-test('D3 a start with a key is one run, however often and at once it comes; another request under it is refused', async () => {
+test('a start with a key is one run, however often and at once it comes; another request under it is refused (part of D3)', async () => {
   const executed: string[] = [];
   const workflow = counting('keyed', executed, (count) => (run) => run.step('a', {}, () => count('a')));
   await using world = await openTestWorld({ workflows: [workflow] });

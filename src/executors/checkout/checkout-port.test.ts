@@ -143,7 +143,7 @@ test.each([
   [`${'t'.repeat(40)}@host.test:b.git`, 'host.test:b.git', 'b'],
   ['/srv/git/b.git/', '/srv/git/b.git/', 'b'],
   ['ext::https://u:p@host.test/c', 'ext::https://host.test/c', 'c'],
-])('D16 credentials of %s are not told', (remote, told, name) => {
+])('credentials of %s are not told (part of D16)', (remote, told, name) => {
   expect(stripCredentials(remote)).toBe(told);
   expect(nameIn(told)).toBe(name);
 });

@@ -199,7 +199,7 @@ test('every error code has a class of its own layer, none is unknown (part of F6
 });
 
 test.each(['throw', 'reject'])(
-  'F6 the last words of a process that dies of a %s are spooled, told once and stored later',
+  'the last words of a process that dies of a %s are spooled, told once and stored later (part of F6)',
   async (how) => {
     const child = fileURLToPath(new URL('./fixtures/dying-process.ts', import.meta.url));
     const { code, stdout } = await new Promise<{ code: unknown; stdout: string }>((resolve) => {
