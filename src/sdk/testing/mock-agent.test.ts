@@ -72,6 +72,28 @@ describe('R30 the mock agent', () => {
     expect(holders.sort()).toEqual([key(0), key(1), key(2)]);
   });
 
+  test('R30 is the command waybill mock-agent --script FILE, also for an agent that ends badly', async () => {
+    await using scene = await Scene.create();
+    const root = resolve(import.meta.dirname, '../../..');
+    const play = (fixture: string) => [
+      join(root, 'bin/waybill'),
+      'mock-agent',
+      '--script',
+      join(root, 'fixtures/mock-agent', `${fixture}.json`),
+    ];
+    const good = await scene.open({ command: play('well-behaved') });
+    expect(await good.send(command(), within(8000))).toMatchObject({ outputs: { done: true } });
+    const bad = await scene.open({ command: play('exits-during') });
+    await expect(bad.send(command(), within(8000))).rejects.toMatchObject({
+      code: 'agent_exited',
+      details: { exitCode: 3 },
+    });
+    await expect(scene.open({ command: [...play('x').slice(0, 3), 'no-such-script.json'] })).rejects.toMatchObject({
+      code: 'agent_exited',
+      details: { phase: 'hello', exitCode: 2, stderr: expect.stringContaining('no-such-script.json') },
+    });
+  });
+
   test('R30 an act can belong to one attempt', async () => {
     await using scene = await Scene.create();
     const argv = await scripted(scene, {
