@@ -90,9 +90,9 @@ describe('run', () => {
   test.each<[Partial<ReturnType<typeof runState>>, string]>([
     [
       { state: 'failed', reason: { code: 'tests_failed', message: '2 failed' } },
-      `reason: tests_failed: 2 failed\nnext:   waybill resume ${runId} --retry-failed --reason TEXT\n`,
+      `next:   waybill resume ${runId} --retry-failed --reason TEXT\n`,
     ],
-    [{ state: 'canceled', reason: { code: 'run_canceled', message: 'by x' } }, 'reason: run_canceled: by x\n'],
+    [{ state: 'canceled', reason: { code: 'run_canceled', message: 'by x' } }, ''],
     [{ state: 'running', interrupted: true, resume: `waybill resume ${runId}` }, `next:   waybill resume ${runId}\n`],
     [{ state: 'waiting' }, `next:   waybill resume ${runId}\n`],
   ])('only success is exit 0, so that `waybill run && publish` is safe: %j', async (change, stderr) => {
@@ -456,6 +456,15 @@ describe('looking at runs', () => {
     expect(await cli(['wait', runId], { program: { showRun: async () => lost } })).toMatchObject({
       exitCode: 1,
       stdout: `${runId} interrupted\n`,
+    });
+    const failed = runState({
+      state: 'failed',
+      terminalEvent: { seq: 3, type: 'run.failed' },
+      reason: { code: 'tests_failed', message: '2 failed' },
+    });
+    expect(await cli(['wait', runId], { program: { showRun: async () => failed } })).toMatchObject({
+      exitCode: 1,
+      stderr: `reason: tests_failed: 2 failed\nnext:   waybill resume ${runId} --retry-failed --reason TEXT\n`,
     });
     const running = runState({ state: 'running' });
     expect(await cli(['wait', runId, '--timeout', '0.1'], { program: { showRun: async () => running } })).toMatchObject(

@@ -8,8 +8,15 @@ export function exitCodeOf(run: RunState): number {
   return run.state === 'succeeded' ? 0 : 1;
 }
 
-/** The last word of a command that worked on a run: the run as JSON, or its state, output and what to do next. */
-export async function tellOutcome(context: CliContext, run: RunState): Promise<void> {
+/**
+ * The last word of a command that worked on a run: the run as JSON, or its state, output and what to do next;
+ * the reason only when no transcript has told it.
+ */
+export async function tellOutcome(
+  context: CliContext,
+  run: RunState,
+  { reasonTold }: { readonly reasonTold: boolean },
+): Promise<void> {
   if (context.json) {
     await context.print(JSON.stringify(runView(run)));
     return;
@@ -19,7 +26,7 @@ export async function tellOutcome(context: CliContext, run: RunState): Promise<v
     await context.print(typeof run.output === 'string' ? run.output : JSON.stringify(run.output, null, 2));
   }
   const { red, cyan } = context.progressPalette;
-  if (run.reason !== null && run.state !== 'succeeded') {
+  if (run.reason !== null && run.state !== 'succeeded' && !reasonTold) {
     await context.note(`${red('reason:')} ${run.reason.code}: ${printableLine(run.reason.message)}`);
   }
   const next = nextCommand(run);

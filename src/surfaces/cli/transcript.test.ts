@@ -64,6 +64,21 @@ describe('Transcript', () => {
     ]);
   });
 
+  test('a run that fails for the step that failed does not say it twice', () => {
+    const transcript = new Transcript(runId, plain);
+    const failure = { code: 'process_exit', message: 'make ended with exit code 2' };
+    const told = [
+      event(1, 'run.started'),
+      event(2, 'step.failed', { failure }, 'make'),
+      event(3, 'run.failed', { failure }),
+    ];
+    expect(told.flatMap((each) => transcript.lines(each))).toEqual([
+      `${runId} started`,
+      '  ✗ make process_exit: make ended with exit code 2',
+      'failed after 1.0 s',
+    ]);
+  });
+
   test('knows which steps are at work, for the progress line', () => {
     const transcript = new Transcript(runId, plain);
     transcript.lines(event(1, 'attempt.started', {}, 'a'));

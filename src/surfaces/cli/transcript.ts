@@ -16,6 +16,8 @@ export class Transcript {
   /** Waits whose answer has been told already, so that their end needs no word. */
   readonly #answered = new Set<string>();
   #startedAt: number | undefined;
+  /** What the last failed step said; a run that fails for it need not say it again. */
+  #failure: string | undefined;
 
   constructor(runId: string, palette: Palette) {
     this.#runId = runId;
@@ -68,9 +70,8 @@ export class Transcript {
         return [`  ${green('✓')} ${step}${facts === '' ? '' : ` ${dim(facts)}`}`];
       }
       case 'step.failed':
-        return [
-          [`  ${red('✗')} ${step}`, ...this.#took(step, now).map(dim), printableLine(failureText(event))].join(' '),
-        ];
+        this.#failure = printableLine(failureText(event));
+        return [[`  ${red('✗')} ${step}`, ...this.#took(step, now).map(dim), this.#failure].join(' ')];
       case 'agent.log':
       case 'agent.progress':
         return [dim(`    │ ${printableLine(textField(event, 'message') ?? '')}`)];
@@ -116,8 +117,10 @@ export class Transcript {
       }
       case 'run.succeeded':
         return [`${green('succeeded')} ${dim(this.#total(now))}`];
-      case 'run.failed':
-        return [`${red('failed')} ${dim(this.#total(now))} ${printableLine(failureText(event))}`];
+      case 'run.failed': {
+        const why = printableLine(failureText(event));
+        return [`${red('failed')} ${dim(this.#total(now))}${why === this.#failure ? '' : ` ${why}`}`];
+      }
       case 'run.canceled':
         return [`${yellow('canceled')} ${dim(this.#total(now))}`];
       case 'process.started':

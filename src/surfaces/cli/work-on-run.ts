@@ -18,9 +18,11 @@ export async function workOnRun(
   await context.stoppable((stop) =>
     context.withProgram(async (program) => {
       const run = await take(program);
+      // It is awaited below; a run that fails while something is printed must not count as nobody's failure.
+      run.finished.catch(() => {});
       if (!context.json) await sayHow(context, run);
       const state = await untilOnlyPeopleCanHelp(context, program, run, stop);
-      await tellOutcome(context, state);
+      await tellOutcome(context, state, { reasonTold: true });
       context.exitCode = exitCodeOf(state);
     }),
   );

@@ -26,7 +26,7 @@ Examples:
         context().withProgram(async (program) => {
           const run = await untilFinished(program, runId, stop.signal, options.timeout);
           if (stop.received !== null) return;
-          await tellOutcome(context(), run);
+          await tellOutcome(context(), run, { reasonTold: false });
           context().exitCode = exitCodeOf(run);
         }),
       );
