@@ -137,12 +137,27 @@ describe('run', () => {
       wakeAt: new Date(Date.now() + 30).toISOString(),
       pending: pending('sleep'),
     });
-    const resume = recorded(() => inHand(runState(), { how: 'resumed' }));
+    const all = [
+      event(1, 'run.started'),
+      event(2, 'sleep.started', {}, 'nap'),
+      event(4, 'run.resumed'),
+      event(5, 'run.succeeded'),
+    ];
+    let passes = 1;
+    const resume = recorded(() => {
+      passes = 2;
+      return inHand(runState(), { how: 'resumed', since: 2 });
+    });
     const ran = await cli(['run', '-w', 'w'], {
-      program: { startRun: async () => inHand(sleeping), resumeRun: resume.fn },
+      program: {
+        startRun: async () => inHand(sleeping),
+        resumeRun: resume.fn,
+        events: (_, request) => eventsOf(passes === 1 ? all.slice(0, 2) : all, request),
+      },
     });
     expect(ran.exitCode).toBe(0);
     expect(resume.calls).toEqual([[runId, { retryFailed: null, acceptDrift: false }]]);
+    expect(ran.stderr).toContain('succeeded after 2.0 s');
     const asking = { ...sleeping, pending: [...pending('sleep'), ...pending('approval')] };
     expect(await cli(['run', '-w', 'w'], { program: { startRun: async () => inHand(asking) } })).toMatchObject({
       exitCode: 1,

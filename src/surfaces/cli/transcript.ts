@@ -33,15 +33,12 @@ export class Transcript {
     const { bold, dim, green, red, yellow, cyan } = this.#palette;
     const step = event.step === undefined ? '' : printableLine(stepName(event.step));
     const now = Date.parse(event.time);
-    this.#startedAt ??= now;
     switch (event.type) {
       case 'run.started':
-      case 'run.resumed': {
-        const origin = fieldOf(event.data.origin, 'runId');
-        return [
-          `${bold(this.#runId)} ${event.type === 'run.started' ? 'started' : 'resumed'}${typeof origin === 'string' ? dim(`, from ${printableLine(origin)}`) : ''}`,
-        ];
-      }
+        this.#startedAt = now;
+        return [`${bold(this.#runId)} started${this.#from(event)}`];
+      case 'run.resumed':
+        return [`${bold(this.#runId)} resumed`];
       case 'attempt.started': {
         const before = this.#working.has(step);
         this.#working.set(step, this.#working.get(step) ?? now);
@@ -116,13 +113,13 @@ export class Transcript {
         ];
       }
       case 'run.succeeded':
-        return [`${green('succeeded')} ${dim(this.#total(now))}`];
+        return [`${green('succeeded')}${this.#total(now)}`];
       case 'run.failed': {
         const why = printableLine(failureText(event));
-        return [`${red('failed')} ${dim(this.#total(now))}${why === this.#failure ? '' : ` ${why}`}`];
+        return [`${red('failed')}${this.#total(now)}${why === this.#failure ? '' : ` ${why}`}`];
       }
       case 'run.canceled':
-        return [`${yellow('canceled')} ${dim(this.#total(now))}`];
+        return [`${yellow('canceled')}${this.#total(now)}`];
       case 'process.started':
       case 'process.ended':
       case 'agent.hello':
@@ -139,9 +136,15 @@ export class Transcript {
     return since === undefined ? [] : [durationText(now - since)];
   }
 
+  /** How long the run took; nothing when its beginning was another process's to tell. */
   #total(now: number): string {
     this.#working.clear();
-    return `after ${durationText(now - (this.#startedAt ?? now))}`;
+    return this.#startedAt === undefined ? '' : ` ${this.#palette.dim(`after ${durationText(now - this.#startedAt)}`)}`;
+  }
+
+  #from(event: LedgerEvent): string {
+    const origin = fieldOf(event.data.origin, 'runId');
+    return typeof origin === 'string' ? this.#palette.dim(`, from ${printableLine(origin)}`) : '';
   }
 }
 

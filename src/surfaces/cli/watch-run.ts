@@ -1,23 +1,27 @@
 import { WaybillError } from '../../contract/errors.ts';
 import type { LedgerEvent, RunState } from '../../contract/evidence.ts';
 import type { CliContext, Stop } from './cli-context.ts';
+import type { EventPrinter } from './event-printer.ts';
 import type { Program, RunInHand } from './program.ts';
-import { ProgressLine } from './progress-line.ts';
-import { Transcript } from './transcript.ts';
 
 /**
  * Shows a run while this process works on it, until it is done with it: a transcript on standard error, or with
  * `--json` the events as NDJSON on standard output. Shown is what the store holds, so nothing is shown that a
  * power cut could take back.
  */
-export async function watchRun(context: CliContext, program: Program, run: RunInHand, stop: Stop): Promise<RunState> {
+export async function watchRun(
+  context: CliContext,
+  program: Program,
+  run: RunInHand,
+  printer: EventPrinter,
+  stop: Stop,
+): Promise<RunState> {
   const stopRun = () => {
     run.stop(stop.received ?? 'SIGTERM');
     if (!context.json) void context.note('stopping in order (again: at once) ...');
   };
   if (stop.signal.aborted) stopRun();
   stop.signal.addEventListener('abort', stopRun, { once: true });
-  await using printer = new EventPrinter(context, run.runId);
   const following = new AbortController();
   let printed = run.since;
   const print = async (events: AsyncIterable<LedgerEvent>) => {
@@ -52,33 +56,5 @@ async function finishedOrStopped(program: Program, run: RunInHand, stop: Stop): 
   } catch (error) {
     if (stop.received === null || !(error instanceof WaybillError) || error.code !== 'interrupted') throw error;
     return await program.showRun(run.runId);
-  }
-}
-
-class EventPrinter implements AsyncDisposable {
-  readonly #context: CliContext;
-  readonly #transcript: Transcript;
-  readonly #progress: ProgressLine | null;
-
-  constructor(context: CliContext, runId: string) {
-    this.#context = context;
-    this.#transcript = new Transcript(runId, context.progressPalette);
-    const animated = !context.json && context.host.terminal.stderr.isTerminal;
-    this.#progress = animated ? new ProgressLine(() => this.#transcript.working) : null;
-  }
-
-  async print(event: LedgerEvent): Promise<void> {
-    if (this.#context.json) {
-      await this.#context.print(JSON.stringify(event));
-      return;
-    }
-    const lines = this.#transcript.lines(event);
-    if (lines.length === 0) return;
-    this.#progress?.clear();
-    await this.#context.note(lines.join('\n'));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#progress?.[Symbol.asyncDispose]();
   }
 }

@@ -1,5 +1,6 @@
 import type { RunState } from '../../contract/evidence.ts';
 import type { CliContext, Stop } from './cli-context.ts';
+import { EventPrinter } from './event-printer.ts';
 import type { Program, RunInHand } from './program.ts';
 import { runInBackground } from './run-in-background.ts';
 import { exitCodeOf, tellOutcome } from './run-outcome.ts';
@@ -21,7 +22,8 @@ export async function workOnRun(
       // It is awaited below; a run that fails while something is printed must not count as nobody's failure.
       run.finished.catch(() => {});
       if (!context.json) await sayHow(context, run);
-      const state = await untilOnlyPeopleCanHelp(context, program, run, stop);
+      await using printer = new EventPrinter(context, run.runId);
+      const state = await untilOnlyPeopleCanHelp(context, program, run, printer, stop);
       await tellOutcome(context, state, { reasonTold: true });
       context.exitCode = exitCodeOf(state);
     }),
@@ -36,11 +38,12 @@ async function untilOnlyPeopleCanHelp(
   context: CliContext,
   program: Program,
   first: RunInHand,
+  printer: EventPrinter,
   stop: Stop,
 ): Promise<RunState> {
   let run = first;
   for (;;) {
-    const state = await watchRun(context, program, run, stop);
+    const state = await watchRun(context, program, run, printer, stop);
     if (executesNothing(run) || !onlySleeps(state)) return state;
     await until(Date.parse(state.wakeAt), stop.signal);
     if (stop.signal.aborted) return state;
