@@ -11,13 +11,13 @@ const dist = join(root, 'dist');
 const run = promisify(execFile);
 
 await rm(dist, { recursive: true, force: true });
-try {
-  await Promise.all(
-    ['program', 'types'].map((part) => run('tsc', ['-p', `scripts/build/tsconfig.${part}.json`], { cwd: root })),
-  );
-} catch (error) {
-  if (typeof error === 'object' && error !== null && 'stdout' in error) console.error(error.stdout);
-  throw error;
+const parts = ['program', 'types'].map((part) =>
+  run('tsc', ['-p', `scripts/build/tsconfig.${part}.json`], { cwd: root }),
+);
+for (const end of await Promise.allSettled(parts)) {
+  if (end.status === 'fulfilled') continue;
+  console.error(end.reason.stdout || end.reason);
+  process.exit(1);
 }
 let migrations = 0;
 for await (const file of glob('**/*.sql', { cwd: join(root, 'src') })) {
