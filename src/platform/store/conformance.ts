@@ -183,6 +183,41 @@ export function storeConformance(name: string, prepare: () => Promise<StoreUnder
       });
     });
 
+    describe('select', () => {
+      const entries: PreparedSql = {
+        sqlite: 'SELECT seq, body, at FROM conformance_entry WHERE run = ? AND seq > ? ORDER BY seq',
+        postgres: 'SELECT seq, body, at FROM conformance_entry WHERE run = $1 AND seq > $2 ORDER BY seq',
+      };
+      const erase: PreparedSql = {
+        sqlite: 'DELETE FROM conformance_account',
+        postgres: 'DELETE FROM conformance_account',
+      };
+
+      test('gives what is committed, in types of both engines', async () => {
+        const run = fresh('run');
+        await store.submit(append(run, 1, 2, 3));
+        for (const each of [store, other]) {
+          const rows = await each.select(entries, [run, 1]);
+          expect(rows.map((row) => [row.seq, row.at])).toEqual([
+            [2, 1_700_000_000_000_001],
+            [3, 1_700_000_000_000_001],
+          ]);
+          expect(rows.every(({ body }) => body instanceof Uint8Array && Buffer.from(body).equals(bytes))).toBe(true);
+        }
+      });
+
+      test('refuses to write, to nest, and to run what is not there, and works again afterwards', async () => {
+        const id = await account(store, 1);
+        expect(await refusal(store.select(erase, []))).toBe('transaction_denied');
+        expect(await refusal(store.write(() => store.select(entries, ['', 0])))).toBe('transaction_nested');
+        expect(
+          await refusal(store.select({ sqlite: 'SELECT * FROM nowhere', postgres: 'SELECT * FROM nowhere' }, [])),
+        ).toBe('internal');
+        expect(await balanceOf(store, id)).toBe(1);
+        expect(await store.select(entries, [id, 0])).toEqual([]);
+      });
+    });
+
     describe('the rules of a scope', () => {
       async function untouched(code: ErrorCode, body: (tx: WriteTx, id: string) => Promise<unknown>): Promise<void> {
         const id = await account(store, 1);
@@ -577,6 +612,7 @@ export function storeConformance(name: string, prepare: () => Promise<StoreUnder
       expect(await refusal(closing.read(async () => 1))).toBe('store_closed');
       expect(await refusal(closing.write(async () => 1))).toBe('store_closed');
       expect(await refusal(closing.submit(append(run, 2)))).toBe('store_closed');
+      expect(await refusal(closing.select({ sqlite: 'SELECT 1', postgres: 'SELECT 1' }, []))).toBe('store_closed');
       using follower = closing.hints.subscribe('topic');
       expect(await follower.next(0)).toBe(false);
     });

@@ -65,6 +65,9 @@ export interface Operation {
   readonly lane?: string;
 }
 
+/** A row as the engine gives it; who asked for it knows its columns. */
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
 /** A hint that something may have changed; the store is the truth, so a hint may be early, late or missing. */
 export interface Hints {
   /** Tell followers in this process, and in others where the engine can, that `topic` may have news. */
@@ -100,6 +103,12 @@ export interface Store {
    * given), `store_row_missing` when there is no such row, or as `read`.
    */
   locked<T>(row: RowKey, scope: (tx: LockedTx) => Promise<T>, options?: { readonly timeoutMs?: number }): Promise<T>;
+  /**
+   * Runs one reading statement, prepared once and kept: for paths that are hot, or that end before loading Kysely
+   * for a closure would have paid. Everything else reads in a scope, where the compiler checks the query.
+   * @throws WaybillError `store_*`, `transaction_denied` when it would write, `transaction_nested`
+   */
+  select(sql: PreparedSql, values: readonly SqlValue[]): Promise<readonly SqlRow[]>;
   /**
    * Runs an operation in the next group commit; resolves when it is durable, rejects when it left no trace (only a
    * connection lost during a commit leaves that open: `store_unavailable` with `details.outcome` `unknown`).

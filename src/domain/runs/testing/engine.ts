@@ -172,6 +172,7 @@ function mortalStore(store: Store): { readonly store: Store; readonly die: () =>
       read: (scope) => alive(() => store.read(scope)),
       write: (scope) => alive(() => store.write(scope)),
       locked: (row, scope, options) => alive(() => store.locked(row, scope, options)),
+      select: (sql, values) => alive(() => store.select(sql, values)),
       submit: (operation) => alive(() => store.submit(operation)),
       close: () => store.close(),
     },

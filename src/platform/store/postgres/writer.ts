@@ -1,26 +1,15 @@
 import type pg from 'pg';
 import { WaybillError } from '../../../contract/errors.ts';
 import { laneFailed, storeClosed, unexpectedChanges } from '../refusals.ts';
-import type { Operation, OperationStatement, PreparedSql } from '../store.ts';
+import type { Operation, OperationStatement } from '../store.ts';
 import { engineCode, postgresError } from './errors.ts';
+import { nameOf } from './prepared-name.ts';
 import { multiRowInsert } from './rows.ts';
 
 interface Queued {
   readonly operation: Operation;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
-}
-
-let named = 0;
-const names = new Map<PreparedSql, string>();
-
-/** The name under which a connection keeps the statement prepared. */
-function nameOf(sql: PreparedSql): string {
-  const known = names.get(sql);
-  if (known !== undefined) return known;
-  const name = `waybill_${++named}`;
-  names.set(sql, name);
-  return name;
 }
 
 /**

@@ -23,17 +23,17 @@ const writeActions = new Set([
 ]);
 
 /**
- * One connection. Its authorizer is set once, before anything is prepared, and looks at `#closureMay`:
- * setting it anew for each closure would make SQLite prepare every statement again. It is asked only when a
- * statement is prepared, so the store's own statements (begin, commit, operations) pay nothing.
+ * One connection. Its authorizer is set once, before anything is prepared, and is awake only while a statement
+ * of a closure or an operation is prepared: setting it anew for each would make SQLite prepare every statement
+ * again. Running a statement does not ask it, so it costs nothing on the hot path.
  */
 export class SqliteConnection {
   readonly database: DatabaseSync;
-  readonly #operations = new Map<PreparedSql, StatementSync>();
+  readonly #prepared = new Map<PreparedSql, StatementSync>();
   readonly #closures = new Map<string, { readonly statement: StatementSync; readonly reads: boolean }>();
   readonly #actions: ReadonlySet<number>;
   #dataVersion: StatementSync | undefined;
-  #inClosure = false;
+  #guarding = false;
 
   constructor(path: string, mode: 'read' | 'write') {
     const isNew = mode === 'write' && !existsSync(path);
@@ -46,18 +46,18 @@ export class SqliteConnection {
     });
     this.#actions = mode === 'read' ? readActions : writeActions;
     this.database.setAuthorizer((action) =>
-      this.#inClosure && !this.#actions.has(action) ? constants.SQLITE_DENY : constants.SQLITE_OK,
+      this.#guarding && !this.#actions.has(action) ? constants.SQLITE_DENY : constants.SQLITE_OK,
     );
     // By path, not by descriptor: closing a second descriptor of the file would drop SQLite's locks on it.
     if (isNew) chmodSync(path, 0o600);
   }
 
-  /** The statement of an operation, prepared at its first use. */
-  operation(sql: PreparedSql): StatementSync {
-    const known = this.#operations.get(sql);
+  /** The statement of an operation or a select, prepared at its first use. */
+  prepared(sql: PreparedSql): StatementSync {
+    const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
-    const statement = this.database.prepare(sql.sqlite);
-    this.#operations.set(sql, statement);
+    const statement = this.#prepareGuarded(sql.sqlite);
+    this.#prepared.set(sql, statement);
     return statement;
   }
 
@@ -90,22 +90,25 @@ export class SqliteConnection {
   }
 
   close(): void {
-    this.#operations.clear();
+    this.#prepared.clear();
     this.#closures.clear();
     if (this.database.isOpen) this.database.close();
+  }
+
+  #prepareGuarded(sql: string): StatementSync {
+    this.#guarding = true;
+    try {
+      return this.database.prepare(sql);
+    } finally {
+      this.#guarding = false;
+    }
   }
 
   #closureStatement(sql: string): { readonly statement: StatementSync; readonly reads: boolean } {
     const known = this.#closures.get(sql);
     if (known !== undefined) return known;
     refuseOtherStatements(sql);
-    this.#inClosure = true;
-    let statement: StatementSync;
-    try {
-      statement = this.database.prepare(sql);
-    } finally {
-      this.#inClosure = false;
-    }
+    const statement = this.#prepareGuarded(sql);
     const entry = { statement, reads: statement.columns().length > 0 };
     const [oldest] = this.#closures.size >= keptStatements ? this.#closures.keys() : [];
     if (oldest !== undefined) this.#closures.delete(oldest);

@@ -152,10 +152,13 @@ describe('several processes, and their deaths', () => {
     expect(ended.told).toEqual([true]);
   });
 
-  test('opening and submitting loads no Kysely; the first scope does', async () => {
+  test('opening, submitting and selecting loads no Kysely; the first scope does', async () => {
     const lean = child('lean', 'x');
     await lean.exit;
-    const [before, after] = z.array(z.object({ kysely: z.number() })).parse(lean.told);
+    const [selected, before, after] = z
+      .array(z.object({ kysely: z.number().optional(), rows: z.number().optional() }))
+      .parse(lean.told);
+    expect(selected?.rows).toBe(1);
     expect(before?.kysely).toBe(0);
     expect(after?.kysely).toBeGreaterThan(0);
   });

@@ -8,7 +8,19 @@ import type { HintSource } from '../hint-board.ts';
 import type { Migration } from '../migrations.ts';
 import { rowMissing } from '../refusals.ts';
 import { refuseNesting, Scope } from '../scope.ts';
-import type { Database, Hints, LockedTx, Operation, ReadTx, RowKey, Store, WriteTx } from '../store.ts';
+import type {
+  Database,
+  Hints,
+  LockedTx,
+  Operation,
+  PreparedSql,
+  ReadTx,
+  RowKey,
+  SqlRow,
+  SqlValue,
+  Store,
+  WriteTx,
+} from '../store.ts';
 import { SqliteConnection } from './connection.ts';
 import { makeDurable } from './durability.ts';
 import { sqliteError } from './errors.ts';
@@ -112,6 +124,11 @@ class SqliteStore implements Store {
       },
       { waitMs: options?.timeoutMs ?? defaultLockWaitMs },
     );
+  }
+
+  async select(sql: PreparedSql, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
+    refuseNesting('select');
+    return this.#reader.select(sql, values);
   }
 
   async submit(operation: Operation): Promise<void> {

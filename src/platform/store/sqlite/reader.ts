@@ -1,5 +1,6 @@
 import type { StatementSync } from 'node:sqlite';
 import { storeClosed } from '../refusals.ts';
+import type { PreparedSql, SqlRow, SqlValue } from '../store.ts';
 import { SqliteConnection } from './connection.ts';
 import { sqliteError } from './errors.ts';
 import { retryWhileBusy } from './lock-wait.ts';
@@ -30,7 +31,29 @@ export class SqliteReader {
   /** Runs `body` in a transaction that sees one state of the database from its first to its last query. */
   scope<T>(body: (connection: SqliteConnection) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(storeClosed());
-    const result = this.#last.then(() => this.#run(body));
+    return this.#inTurn(() => this.#run(body));
+  }
+
+  /** One statement, which sees one state by itself. */
+  select(sql: PreparedSql, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
+    if (this.#closed) return Promise.reject(storeClosed());
+    return this.#inTurn(async () => {
+      try {
+        return await retryWhileBusy(
+          () =>
+            this.#open()
+              .connection.prepared(sql)
+              .all(...values),
+          this.#waitMs,
+        );
+      } catch (error) {
+        throw sqliteError(error);
+      }
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
     this.#last = result.catch(() => {});
     return result;
   }

@@ -206,7 +206,7 @@ export class SqliteWriter {
 
   #execute(operation: Operation): void {
     for (const { sql, rows, expectChanges, refuse } of operation.statements) {
-      const statement = this.#connection.operation(sql);
+      const statement = this.#connection.prepared(sql);
       let changes = 0;
       for (const row of rows) changes += Number(statement.run(...row).changes);
       if (expectChanges !== undefined && changes !== expectChanges)
@@ -238,7 +238,11 @@ export class SqliteWriter {
   }
 
   #undo(): void {
-    if (this.#connection.database.isTransaction) this.#rollback.run();
+    try {
+      if (this.#connection.database.isTransaction) this.#rollback.run();
+    } catch {
+      // What led here is what the callers are told; if the transaction is still open, the next begin fails and says so.
+    }
   }
 
   #failAll(entries: readonly Entry[], error: unknown): void {
