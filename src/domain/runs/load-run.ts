@@ -83,6 +83,7 @@ const pendingBody = z.strictObject({
     step: stepReference,
   }),
   failures: z.int(),
+  snapshot: z.string().nullable(),
   until: z.int().nullable(),
 });
 const waitKind = z.enum(['approval', 'signal', 'sleep']).nullable();
@@ -100,6 +101,7 @@ export function pendingOf(row: Selectable<PendingStepTable>): PendingStep {
     attempt: row.attempt,
     failures: body.data.failures,
     firstSeq: row.first_seq,
+    snapshot: body.data.snapshot,
     waitingFor: waiting.data,
     until: body.data.until,
     startedAt: row.started_at,

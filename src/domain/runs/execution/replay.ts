@@ -13,6 +13,8 @@ export interface PendingStep {
   /** Failed attempts so far; interrupted ones do not count against the retries. */
   readonly failures: number;
   readonly firstSeq: number;
+  /** The tree that its key was made with: a step left half done keeps both when drift is accepted. */
+  readonly snapshot: string | null;
   readonly waitingFor: 'approval' | 'signal' | 'sleep' | null;
   /** When the waiting ends by itself, in microseconds UTC. */
   readonly until: number | null;

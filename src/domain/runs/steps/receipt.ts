@@ -19,6 +19,8 @@ export function receiptOf(parts: {
   readonly work: StepWork;
   readonly place: Place;
   readonly idempotencyKey: string;
+  /** The tree the key was made with. */
+  readonly snapshot: string | null;
   readonly attempts: number;
   readonly startedAt: Micros;
   readonly treeAfter: string | null;
@@ -39,7 +41,7 @@ export function receiptOf(parts: {
     step: work.step,
     root: run.root,
     idempotencyKey: parts.idempotencyKey,
-    snapshot: run.snapshot?.digest ?? null,
+    snapshot: parts.snapshot,
     inputs: work.inputs,
     expectedOutputs: [...work.expectedOutputs],
     outcome: parts.outcome,

@@ -104,6 +104,7 @@ class OneStep {
   readonly #work: StepWork;
   readonly #redactions: number;
   readonly #key: IdempotencyKey;
+  readonly #snapshot: string | null;
   readonly #startedAt: number;
   #attempt: number;
   #failures: number;
@@ -125,8 +126,8 @@ class OneStep {
     this.#work = work;
     this.#redactions = redactions;
     // A step left half done keeps the key it was sent with, even when the tree has changed since.
-    this.#key =
-      pending?.idempotencyKey ?? idempotencyKey(work, { snapshot: run.snapshot?.digest ?? null, root: run.root });
+    this.#snapshot = pending === undefined ? (run.snapshot?.digest ?? null) : pending.snapshot;
+    this.#key = pending?.idempotencyKey ?? idempotencyKey(work, { snapshot: this.#snapshot, root: run.root });
     this.#attempt = pending?.attempt ?? 0;
     this.#failures = pending?.failures ?? 0;
     this.#resent = pending !== undefined;
@@ -171,7 +172,7 @@ class OneStep {
   }
 
   #pendingRow(): OperationStatement {
-    const body = canonicalJson({ work: this.#work, failures: this.#failures, until: null });
+    const body = canonicalJson({ work: this.#work, failures: this.#failures, snapshot: this.#snapshot, until: null });
     const { run, ledger, engine } = this.#execution;
     const values = [
       run.runId,
@@ -258,6 +259,7 @@ class OneStep {
           work: this.#work,
           place,
           idempotencyKey: this.#key,
+          snapshot: this.#snapshot,
           attempts: this.#attempt,
           startedAt,
           treeAfter: tree?.snapshot.digest ?? null,

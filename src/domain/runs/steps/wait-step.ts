@@ -59,7 +59,8 @@ export async function waitStep(execution: Execution, spec: WaitSpec): Promise<Js
 
 async function open(execution: Execution, spec: WaitSpec, work: StepWork): Promise<PendingStep> {
   const { engine, run, ledger } = execution;
-  const key = idempotencyKey(work, { snapshot: run.snapshot?.digest ?? null, root: run.root });
+  const snapshot = run.snapshot?.digest ?? null;
+  const key = idempotencyKey(work, { snapshot, root: run.root });
   const now = engine.clock.now();
   const until = spec.timeoutMs === null ? null : now + spec.timeoutMs * 1000;
   const pending: PendingStep = {
@@ -68,11 +69,12 @@ async function open(execution: Execution, spec: WaitSpec, work: StepWork): Promi
     attempt: 1,
     failures: 0,
     firstSeq: ledger.nextSeq,
+    snapshot,
     waitingFor: spec.action,
     until,
     startedAt: now,
   };
-  const body = canonicalJson({ work, failures: 0, until });
+  const body = canonicalJson({ work, failures: 0, snapshot, until });
   const row = [run.runId, key, spec.action, spec.name, 1, spec.action, body, ledger.nextSeq, now];
   await appendOrStop(execution, {
     events: [
@@ -152,6 +154,7 @@ export async function settleWait(
         work: pending.work,
         place,
         idempotencyKey: pending.idempotencyKey,
+        snapshot: pending.snapshot,
         attempts: pending.attempt,
         startedAt: pending.startedAt,
         treeAfter: null,
