@@ -7,6 +7,8 @@ export interface GitOptions {
   readonly command?: string;
   /** Milliseconds after which git counts as hanging and is killed. */
   readonly timeoutMs?: number;
+  /** What git reads from its standard input; nothing unless given. */
+  readonly input?: string;
 }
 
 /** How one call of git ended; each is an answer the caller has to think about, none is an exception. */
@@ -32,9 +34,12 @@ export function runGit(
     const child = spawn(options.command ?? 'git', [...gitSettings, ...args], {
       cwd: root,
       env: gitEnvironment(process.env),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
+    // A git that ends without reading its input is no failure of ours; its exit code says what it was.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
     const stdout: Buffer[] = [];
     let stderr = '';
     const timer = setTimeout(() => giveUp({ outcome: 'hung', timeoutMs }), timeoutMs);

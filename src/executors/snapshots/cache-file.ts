@@ -6,22 +6,27 @@ import { throughTemporaryFile } from '../../platform/files/temporary-file.ts';
 import { rowWidth } from './stat-rows.ts';
 import type { TreeState } from './tree-state.ts';
 
-const magic = 'waybill tree cache 1\n';
+const magic = 'waybill tree cache 2\n';
 const hexDigits = 64;
+const numbers = 5;
 const numberBytes = 6;
 const noDigest = '-'.repeat(hexDigits);
 
-/** magic, SHA-256 of the rest in hex; then three numbers (bytes of root, bytes of keys, keys), root, keys, digests, rows. */
+/** magic, SHA-256 of the rest in hex; then five numbers (bytes of root, bytes of keys, keys, bytes of
+ *  witnesses, witnesses), root, keys, witnesses, digests, rows, rows of witnesses. */
 export function encodeState(state: TreeState): Buffer {
-  const root = Buffer.from(state.root);
-  const keys = Buffer.from(state.keys.join('\0'));
+  const witnesses = state.proof?.witnesses ?? [];
+  const texts = [state.root, state.keys.join('\0'), witnesses.join('\0')].map((text) => Buffer.from(text));
+  const [rootBytes = 0, keyBytes = 0, witnessBytes = 0] = texts.map((text) => text.length);
   const digests = Buffer.from(state.digests.map((digest) => (digest === '' ? noDigest : digest)).join(''), 'latin1');
-  const rows = Buffer.from(state.rows.buffer, state.rows.byteOffset, state.rows.byteLength);
-  const head = Buffer.alloc(3 * numberBytes);
-  for (const [index, value] of [root.length, keys.length, state.keys.length].entries()) {
+  const head = Buffer.alloc(numbers * numberBytes);
+  for (const [index, value] of [rootBytes, keyBytes, state.keys.length, witnessBytes, witnesses.length].entries()) {
     head.writeUIntLE(value, index * numberBytes, numberBytes);
   }
-  const body = Buffer.concat([head, root, keys, digests, rows]);
+  const rows = [state.rows, state.proof?.rows ?? new Float64Array()].map((some) =>
+    Buffer.from(some.buffer, some.byteOffset, some.byteLength),
+  );
+  const body = Buffer.concat([head, ...texts, digests, ...rows]);
   return Buffer.concat([Buffer.from(magic + hash('sha256', body, 'hex')), body]);
 }
 
@@ -31,25 +36,34 @@ export function decodeState(file: Buffer): TreeState | undefined {
   if (file.toString('latin1', 0, magic.length) !== magic) return undefined;
   const body = file.subarray(bodyAt);
   if (hash('sha256', body, 'hex') !== file.toString('latin1', magic.length, bodyAt)) return undefined;
-  const rootAt = 3 * numberBytes;
+  const rootAt = numbers * numberBytes;
   if (body.length < rootAt) return undefined;
-  const [rootBytes, keyBytes, count] = [0, 1, 2].map((index) => body.readUIntLE(index * numberBytes, numberBytes));
-  if (rootBytes === undefined || keyBytes === undefined || count === undefined) return undefined;
-  const keysAt = rootAt + rootBytes;
-  const digestsAt = keysAt + keyBytes;
+  const numberAt = (index: number): number => body.readUIntLE(index * numberBytes, numberBytes);
+  const [count, witnessCount] = [numberAt(2), numberAt(4)];
+  const keysAt = rootAt + numberAt(0);
+  const witnessesAt = keysAt + numberAt(1);
+  const digestsAt = witnessesAt + numberAt(3);
   const rowsAt = digestsAt + count * hexDigits;
-  if (body.length !== rowsAt + count * rowWidth * 8) return undefined;
+  const witnessRowsAt = rowsAt + count * rowWidth * 8;
+  if (body.length !== witnessRowsAt + witnessCount * rowWidth * 8) return undefined;
   const digests = body.toString('latin1', digestsAt, rowsAt);
+  const witnesses = body.toString('utf8', witnessesAt, digestsAt).split('\0');
   return {
     root: body.toString('utf8', rootAt, keysAt),
-    keys: count === 0 ? [] : body.toString('utf8', keysAt, digestsAt).split('\0'),
+    keys: count === 0 ? [] : body.toString('utf8', keysAt, witnessesAt).split('\0'),
     digests: Array.from({ length: count }, (_, index) => {
       const digest = digests.slice(index * hexDigits, (index + 1) * hexDigits);
       return digest === noDigest ? '' : digest;
     }),
-    // A copy, because the bytes of a Float64Array must begin at a multiple of eight.
-    rows: new Float64Array(new Uint8Array(body.subarray(rowsAt)).buffer),
+    rows: numbersIn(body.subarray(rowsAt, witnessRowsAt)),
+    proof: witnessCount === 0 ? undefined : { witnesses, rows: numbersIn(body.subarray(witnessRowsAt)) },
+    made: undefined,
   };
+}
+
+/** A copy, because the bytes of a Float64Array must begin at a multiple of eight. */
+function numbersIn(bytes: Buffer): Float64Array {
+  return new Float64Array(new Uint8Array(bytes).buffer);
 }
 
 /** @returns undefined when there is no cache, or none that can be used */

@@ -6,7 +6,8 @@ import { snapshotIdOf } from '../../platform/ids/snapshot-id.ts';
 import { compareEntries, treeDigest } from '../../platform/trees/tree-digest.ts';
 import type { GitOptions } from '../git/run-git.ts';
 import { hideWhatLiesBehindLinks } from './linked-folders.ts';
-import { type Listing, listFiles } from './list-files.ts';
+import { isPlain, type Listing, listFiles } from './list-files.ts';
+import { proveListing, stillHolds } from './listing-proof.ts';
 import { lookAtAll } from './look-at-all.ts';
 import { type ContentAnswer, readContent, readLink } from './read-content.ts';
 import { distrust, isRacy, type Kind, kindOf, lookAt, modeOf, rowWidth, sameRow, writeRow } from './stat-rows.ts';
@@ -36,14 +37,25 @@ export async function captureTree(
   git: GitOptions,
   signal?: AbortSignal,
 ): Promise<CapturedTree> {
-  const listed = listFiles(request, git, signal);
+  const vouched = isPlain(request) ? vouchedListing(known) : undefined;
+  const listed = vouched ?? listFiles(request, git, signal);
   const [listing, early] = await Promise.all([listed, known && lookAtAll(request.root, known.keys, signal)]);
   const rows = await rowsOf(request.root, listing.keys, known, early, signal);
-  hideWhatLiesBehindLinks(request.root, listing.keys, rows);
-  if (known?.made !== undefined && isUnchanged(known, known.made, listing, rows)) {
-    return { state: known, snapshot: known.made.snapshot, isNews: false };
-  }
-  return new Capture(request.root, listing, rows, known, startedMs).run(signal);
+  // A proof holds only while every folder is the real folder it was.
+  if (vouched === undefined) hideWhatLiesBehindLinks(request.root, listing.keys, rows);
+  const captured: CapturedTree =
+    known?.made !== undefined && isUnchanged(known, known.made, listing, rows)
+      ? { state: known, snapshot: known.made.snapshot, isNews: false }
+      : await new Capture(request.root, listing, rows, known, startedMs).run(signal);
+  if (vouched !== undefined) return { ...captured, state: { ...captured.state, proof: known?.proof } };
+  const proof = isPlain(request) ? await proveListing(request.root, listing, startedMs, git, signal) : undefined;
+  return { ...captured, isNews: captured.isNews || proof !== undefined, state: { ...captured.state, proof } };
+}
+
+/** What git would list, when the proof of the last time still holds. */
+function vouchedListing(known: TreeState | undefined): Listing | undefined {
+  if (known?.proof === undefined || !stillHolds(known.root, known.proof)) return undefined;
+  return { rule: 'git', keys: known.keys, omitted: [] };
 }
 
 async function rowsOf(
@@ -223,6 +235,9 @@ class Capture {
     const digest = treeDigest(rule, files);
     const snapshot: Snapshot = { id: snapshotIdOf(digest), digest, rule, files, omitted, bytes: this.#bytes };
     const made = { listing: this.#listing, snapshot };
-    return { snapshot, state: { root: this.#root, keys, rows: this.#rows, digests: this.#digests, made } };
+    return {
+      snapshot,
+      state: { root: this.#root, keys, rows: this.#rows, digests: this.#digests, proof: undefined, made },
+    };
   }
 }

@@ -26,21 +26,19 @@ export async function listFiles(request: SnapshotRequest, options: GitOptions, s
   return adjust(byRule, request, signal);
 }
 
-const gitArguments = [
-  '-c',
-  'core.excludesFile=/dev/null',
-  'ls-files',
-  '-z',
-  '--cached',
-  '--others',
-  '--exclude-standard',
-];
+/** Git's setting under which only the ignore files of the checkout itself count. */
+export const ignoreFilesOfCheckout: readonly string[] = ['-c', 'core.excludesFile=/dev/null'];
+const gitArguments = [...ignoreFilesOfCheckout, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'];
 
 async function listByGit(root: string, options: GitOptions, signal?: AbortSignal): Promise<Listing | undefined> {
   const result = await runGit(root, gitArguments, options, signal);
   switch (result.outcome) {
     case 'done':
-      return { rule: 'git', keys: keysIn(result.stdout), omitted: foldersGitCouldNotRead(result.stderr) };
+      return {
+        rule: 'git',
+        keys: withoutNeverIn(keysIn(result.stdout)),
+        omitted: foldersGitCouldNotRead(result.stderr),
+      };
     case 'missing':
       return undefined;
     case 'hung':
@@ -65,18 +63,27 @@ async function listByWalk(root: string, signal?: AbortSignal): Promise<Listing> 
 }
 
 async function adjust(listing: Listing, request: SnapshotRequest, signal?: AbortSignal): Promise<Listing> {
+  if (isPlain(request)) return listing;
   const added = await included(request, signal);
   const excluded = compilePatterns(request.exclude);
   const parts = new Set<PathKey>();
   const all = added.length === 0 ? listing.keys : [...new Set([...listing.keys, ...added])].sort();
   const keys = all.filter((key) => {
-    if (isNeverIn(key)) return false;
     const part = excluded.matchedPart(key);
     if (part !== undefined) parts.add(part);
     return part === undefined;
   });
   const omitted = [...parts].map((part) => ({ path: shownPath(part).path, reason: 'excluded' }) as const);
   return { rule: listing.rule, keys, omitted: [...listing.omitted, ...omitted] };
+}
+
+/** True when the rule alone chooses the files. */
+export function isPlain(request: SnapshotRequest): boolean {
+  return request.include.length === 0 && request.exclude.length === 0;
+}
+
+function withoutNeverIn(keys: PathKey[]): PathKey[] {
+  return keys.some(isNeverIn) ? keys.filter((key) => !isNeverIn(key)) : keys;
 }
 
 async function included(request: SnapshotRequest, signal?: AbortSignal): Promise<PathKey[]> {
