@@ -15,7 +15,15 @@ export function formatTime(micros: Micros): string {
   return new Date(Math.floor(micros / 1000)).toISOString();
 }
 
+let second = Number.NaN;
+let secondText = '';
+
 /** RFC 3339 UTC with microseconds, as the ledger holds it. */
 export function formatTimeMicros(micros: Micros): string {
-  return `${formatTime(micros).slice(0, -1)}${String(micros % 1000).padStart(3, '0')}Z`;
+  const whole = Math.floor(micros / 1_000_000);
+  if (whole !== second) {
+    second = whole;
+    secondText = new Date(whole * 1000).toISOString().slice(0, 20);
+  }
+  return `${secondText}${String(micros - whole * 1_000_000).padStart(6, '0')}Z`;
 }

@@ -55,7 +55,6 @@ CREATE TABLE receipt (
   digest TEXT COLLATE "C" NOT NULL
 );
 CREATE UNIQUE INDEX receipt_by_number ON receipt (run, number);
-CREATE UNIQUE INDEX receipt_by_key ON receipt (run, idempotency_key);
 
 CREATE TABLE shared_receipt (
   run TEXT COLLATE "C" NOT NULL,
@@ -116,22 +115,35 @@ CREATE TABLE snapshot (
   created_at BIGINT NOT NULL
 );
 
--- The same guards as on SQLite; PostgreSQL also has TRUNCATE to refuse. An insert is refused by the unique
--- indexes; that nothing follows a terminal event needs the run row, which the appending statement has locked.
+-- The same guards as on SQLite; PostgreSQL also has TRUNCATE to refuse. A row trigger does not see the rows its
+-- own statement inserted before, so a ledger's rows are checked when the statement is done.
 CREATE FUNCTION run_event_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF EXISTS (SELECT 1 FROM run WHERE id = NEW.run AND state IN ('succeeded', 'failed', 'canceled')) THEN
-    RAISE EXCEPTION 'waybill:ledger_closed: this place in the ledger is taken, or the run is finished';
+  IF EXISTS (
+    SELECT 1 FROM added
+    LEFT JOIN run_event AS before ON before.run = added.run AND before.seq = added.seq - 1
+    WHERE added.seq > 1 AND (before.seq IS NULL OR before.type IN ('run.succeeded', 'run.failed', 'run.canceled'))
+  ) THEN
+    RAISE EXCEPTION 'waybill:ledger_closed: this is not the next place in the ledger, or the run is finished';
   END IF;
-  RETURN NEW;
+  RETURN NULL;
 END $$;
-CREATE TRIGGER run_event_insert BEFORE INSERT ON run_event FOR EACH ROW EXECUTE FUNCTION run_event_insert();
+CREATE TRIGGER run_event_insert AFTER INSERT ON run_event REFERENCING NEW TABLE AS added
+  FOR EACH STATEMENT EXECUTE FUNCTION run_event_insert();
 CREATE FUNCTION run_event_unchanged() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'waybill:store_immutable: a ledger event is never changed or deleted';
 END $$;
 CREATE TRIGGER run_event_unchanged BEFORE UPDATE OR DELETE ON run_event FOR EACH ROW EXECUTE FUNCTION run_event_unchanged();
 CREATE TRIGGER run_event_truncate BEFORE TRUNCATE ON run_event FOR EACH STATEMENT EXECUTE FUNCTION run_event_unchanged();
+CREATE FUNCTION receipt_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.number <> COALESCE((SELECT max(number) + 1 FROM receipt WHERE run = NEW.run), 1) THEN
+    RAISE EXCEPTION 'waybill:receipt_conflict: this is not the next receipt of the run';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER receipt_insert BEFORE INSERT ON receipt FOR EACH ROW EXECUTE FUNCTION receipt_insert();
 CREATE FUNCTION receipt_unchanged() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'waybill:store_immutable: a receipt is never changed or deleted';

@@ -55,7 +55,6 @@ CREATE TABLE receipt (
   digest TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX receipt_by_number ON receipt (run, number);
-CREATE UNIQUE INDEX receipt_by_key ON receipt (run, idempotency_key);
 
 CREATE TABLE shared_receipt (
   run TEXT NOT NULL,
@@ -116,20 +115,21 @@ CREATE TABLE snapshot (
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A ledger entry is written once. A delete trigger does not fire for INSERT OR REPLACE, so the guard before
--- insert refuses a seq that exists already; and nothing may follow a terminal event.
+-- A ledger grows by one at its end, and by nothing after its terminal event. A delete trigger does not fire for
+-- INSERT OR REPLACE, so the guard is before the insert; one look at the last event answers all of it.
 CREATE TRIGGER run_event_insert BEFORE INSERT ON run_event
-WHEN EXISTS (SELECT 1 FROM run_event WHERE run = NEW.run AND seq >= NEW.seq)
-  OR EXISTS (SELECT 1 FROM run WHERE id = NEW.run AND state IN ('succeeded', 'failed', 'canceled'))
-BEGIN SELECT RAISE(ABORT, 'waybill:ledger_closed: this place in the ledger is taken, or the run is finished'); END;
+WHEN NEW.seq IS NOT COALESCE((
+  SELECT CASE WHEN type IN ('run.succeeded', 'run.failed', 'run.canceled') THEN 0 ELSE seq + 1 END
+  FROM run_event WHERE run = NEW.run ORDER BY seq DESC LIMIT 1), 1)
+BEGIN SELECT RAISE(ABORT, 'waybill:ledger_closed: this is not the next place in the ledger, or the run is finished'); END;
 CREATE TRIGGER run_event_update BEFORE UPDATE ON run_event
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a ledger event is never changed'); END;
 CREATE TRIGGER run_event_delete BEFORE DELETE ON run_event
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a ledger event is never deleted'); END;
 
 CREATE TRIGGER receipt_insert BEFORE INSERT ON receipt
-WHEN EXISTS (SELECT 1 FROM receipt WHERE run = NEW.run AND (number = NEW.number OR idempotency_key = NEW.idempotency_key))
-BEGIN SELECT RAISE(ABORT, 'waybill:receipt_conflict: this step has a receipt already'); END;
+WHEN NEW.number IS NOT COALESCE((SELECT number + 1 FROM receipt WHERE run = NEW.run ORDER BY number DESC LIMIT 1), 1)
+BEGIN SELECT RAISE(ABORT, 'waybill:receipt_conflict: this is not the next receipt of the run'); END;
 CREATE TRIGGER receipt_update BEFORE UPDATE ON receipt
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a receipt is never changed'); END;
 CREATE TRIGGER receipt_delete BEFORE DELETE ON receipt
@@ -138,7 +138,9 @@ BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a receipt is never deleted')
 CREATE TRIGGER run_insert BEFORE INSERT ON run
 WHEN EXISTS (SELECT 1 FROM run WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'waybill:store_constraint: a run of this id exists'); END;
-CREATE TRIGGER run_finished BEFORE UPDATE ON run
+-- Not on the columns an append moves: that nothing is appended to a finished run is the guard of its events.
+CREATE TRIGGER run_finished BEFORE UPDATE OF id, workflow, tasks, state, actor, root, snapshot_mode, snapshot_id,
+  snapshot_digest, output, reason, holder, wake_at, created_at, started_at, finished_at ON run
 WHEN OLD.state IN ('succeeded', 'failed', 'canceled')
 BEGIN SELECT RAISE(ABORT, 'waybill:ledger_closed: a finished run is never reopened'); END;
 CREATE TRIGGER run_delete BEFORE DELETE ON run
