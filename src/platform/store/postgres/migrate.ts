@@ -46,7 +46,9 @@ export async function migratePostgres({
       return;
     await owner.query('BEGIN');
     await owner.query("SELECT pg_advisory_xact_lock(hashtextextended('waybill migrations', 0))");
-    await owner.query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)}`);
+    // Asking first: even `IF NOT EXISTS` wants a right on the database that an owner of the schema need not have.
+    const known = await owner.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+    if (known.rowCount === 0) await owner.query(`CREATE SCHEMA ${pg.escapeIdentifier(schema)}`);
     await owner.query(createTable);
     for (const migration of pendingMigrations('postgres', migrations, await applied(owner))) {
       try {
@@ -91,7 +93,14 @@ async function mayWork(owner: pg.Client, schema: string, role: string | undefine
 async function grant(owner: pg.Client, schema: string, role: string): Promise<void> {
   const [to, within] = [pg.escapeIdentifier(role), pg.escapeIdentifier(schema)];
   const known = await owner.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
-  if (known.rowCount === 0) await owner.query(`CREATE ROLE ${to} NOLOGIN`);
+  if (known.rowCount === 0) {
+    // Roles belong to the whole server: an opener of another database may be making it at this moment.
+    await owner.query(
+      `DO $$ BEGIN CREATE ROLE ${to} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
+    );
+    // Since PostgreSQL 16 who makes a role may not yet act as it.
+    await owner.query(`GRANT ${to} TO CURRENT_USER`);
+  }
   await owner.query(`
     REVOKE CREATE ON SCHEMA ${within} FROM PUBLIC;
     GRANT USAGE ON SCHEMA ${within} TO ${to};

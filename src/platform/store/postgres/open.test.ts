@@ -67,6 +67,26 @@ async function waiting(): Promise<number | null> {
   return found.rowCount;
 }
 
+test('an owner without superuser rights can make the role and act as it', async () => {
+  const name = `plain_${database.connection.database}`;
+  await owner.query(`CREATE ROLE ${name} LOGIN CREATEROLE`);
+  await owner.query(`CREATE SCHEMA plain AUTHORIZATION ${name}`);
+  const connection = { ...database.connection, user: name };
+  const store = await openPostgresStore({
+    connection,
+    schema: 'plain',
+    role: `${name}_program`,
+    migrations: [conformanceMigration],
+  });
+  await store.submit(append('plain', 1));
+  const { rows } = await store.read((tx) => sql`SELECT current_user AS acts, session_user AS came`.execute(tx.db));
+  expect(rows).toEqual([{ acts: `${name}_program`, came: name }]);
+  await store.close();
+  expect(
+    await refusal(openPostgresStore({ connection, schema: 'not_theirs', migrations: [conformanceMigration] })),
+  ).toBe('store_unavailable');
+});
+
 describe('lost connections', () => {
   test('no server is store_unavailable, and so is a server that hangs up', async () => {
     const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');

@@ -49,10 +49,18 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   try {
     await migratePostgres({ connection, schema, role, migrations, clock });
   } catch (error) {
-    throw postgresError(error);
+    throw setUpError(error);
   }
   const pool = makePool(connection, { schema, role }, poolSize);
   return new PostgresStore(pool, new PostgresHints(pool, clientConfig(connection, { schema, role })));
+}
+
+function setUpError(error: unknown): unknown {
+  if (engineCode(error) !== '42501') return postgresError(error);
+  return new WaybillError('store_unavailable', 'the database user lacks a right that setting up the tables needs', {
+    hint: 'Connect as the owner of the schema; to make a missing role, that user needs CREATEROLE.',
+    details: { engine: 'postgres', engineCode: '42501' },
+  });
 }
 
 class PostgresStore implements Store {
