@@ -10,7 +10,7 @@ import type { ErrorCapture } from './platform/envelopes/capture.ts';
 import type { ErrorStore } from './platform/envelopes/error-store.ts';
 import type { Store } from './platform/store/store.ts';
 import { runCli } from './surfaces/cli/cli.ts';
-import { processTerminal } from './surfaces/cli/process-terminal.ts';
+import { exitWhenPrinted, processTerminal } from './surfaces/cli/process-terminal.ts';
 import type { Host, Program, RetentionReport } from './surfaces/cli/program.ts';
 import { startInBackground } from './surfaces/cli/start-in-background.ts';
 
@@ -50,9 +50,10 @@ const host: Host = {
 };
 
 const inbound = process.env.TRACEPARENT;
-process.exitCode = await correlationScope({ component: 'cli', inbound, sink: spans }, () =>
+const exitCode = await correlationScope({ component: 'cli', inbound, sink: spans }, () =>
   runCli(process.argv.slice(2), host),
 );
+await exitWhenPrinted(exitCode);
 
 async function checkAgent(command: readonly string[], { signal }: { readonly signal: AbortSignal }) {
   const [{ checkAgent: check }, { createProcessPort }, { probeContainment }, { systemClock }] = await Promise.all([

@@ -21,6 +21,7 @@ beforeEach(() => {
   writeFileSync(
     join(root, 'waybill.config.ts'),
     `import { defineConfig, defineWorkflow, z } from 'waybill';
+setInterval(() => {}, 60_000); // no command may hang on what a configuration leaves open
 const input: z.ZodType<{ n: number }> = z.object({ n: z.number() });
 const add = defineWorkflow('add', { input }, async (run, { n }) => run.step('add', { n }, () => n + 1));
 const slow = defineWorkflow('slow', async (run) => {
