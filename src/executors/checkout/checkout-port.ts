@@ -5,28 +5,66 @@ import type { Clock } from '../../platform/clock/clock.ts';
 import { firstLine, type GitOptions, type GitResult, runGit, saysNoCheckout } from '../git/run-git.ts';
 import { parseStatus, type StatusFacts } from './parse-status.ts';
 import { nameIn, stripCredentials } from './strip-credentials.ts';
+import { type CheckoutWatch, watchCheckout } from './watch-checkout.ts';
 
 export interface CheckoutSettings {
   readonly clock: Clock;
   readonly git?: GitOptions;
 }
 
+/** Facts that were read while the checkout was being watched, and are true until the watch says otherwise. */
+interface KeptFacts {
+  readonly facts: CheckoutFacts;
+  readonly watch: CheckoutWatch;
+}
+
 /**
  * Facts about the checkout a folder lies in, by two git processes at once. `facts` never fails: what cannot be
  * known is `known: false` with the reason, and `dirty` is `false` only when git looked and found nothing.
  *
- * Nothing is kept from one question to the next: whether the tree is clean can only be known by looking, and one
- * look is one `git status`. Questions asked while nobody has begun to look share the answer.
+ * Who asks again gets the same facts, with the time they were read, while a watch vouches for them (see
+ * `watchCheckout`); it begins with the second question, because most processes ask once. Questions that come while
+ * nobody has begun to look share one look.
  */
 export function createCheckoutPort(settings: CheckoutSettings): CheckoutPort {
-  const asked = new Map<string, Promise<CheckoutFacts>>();
+  const git = settings.git ?? {};
+  const toCome = new Map<string, Promise<CheckoutFacts>>();
+  const kept = new Map<string, KeptFacts>();
+  const asked = new Set<string>();
+  const unwatchable = new Set<string>();
 
-  async function read(root: string): Promise<CheckoutFacts> {
+  async function facts(root: string): Promise<CheckoutFacts> {
+    const known = kept.get(root);
+    if (known !== undefined && (await known.watch.isUnchanged())) return known.facts;
+    const shared = toCome.get(root);
+    if (shared !== undefined) return shared;
+    const started = lookAgain(root);
+    toCome.set(root, started);
+    return started;
+  }
+
+  async function lookAgain(root: string): Promise<CheckoutFacts> {
     await Promise.resolve();
-    asked.delete(root);
+    forget(root);
+    // Watched from before the look on, so that a change during it is not missed.
+    const watch = asked.has(root) && !unwatchable.has(root) ? await watchCheckout(root, git) : undefined;
+    if (asked.has(root) && watch === undefined) unwatchable.add(root);
+    asked.add(root);
+    toCome.delete(root);
+    const found = await look(root);
+    forget(root);
+    if (watch !== undefined) kept.set(root, { facts: found, watch });
+    return found;
+  }
+
+  function forget(root: string): void {
+    kept.get(root)?.watch.close();
+    kept.delete(root);
+  }
+
+  async function look(root: string): Promise<CheckoutFacts> {
     const readAt = settings.clock.now();
     if (!isFolder(root)) return { ...nothingKnown(`there is no folder ${root}`), readAt };
-    const git = settings.git ?? {};
     const [status, remotes] = await Promise.all([
       runGit(root, ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=normal'], git),
       runGit(root, ['config', '-z', '--get-regexp', '^remote\\..*\\.url$'], git),
@@ -34,16 +72,7 @@ export function createCheckoutPort(settings: CheckoutSettings): CheckoutPort {
     return { ...factsOf(root, status, remotes), readAt };
   }
 
-  return {
-    facts(root) {
-      const path = resolve(root);
-      const shared = asked.get(path);
-      if (shared !== undefined) return shared;
-      const started = read(path);
-      asked.set(path, started);
-      return started;
-    },
-  };
+  return { facts: (root) => facts(resolve(root)) };
 }
 
 type Facts = Omit<CheckoutFacts, 'readAt'>;

@@ -21,8 +21,8 @@ const reliable = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630
 /** Of the checkout's own data, what a listing depends on. */
 const ofGit: readonly PathKey[] = ['.git', '.git/index', '.git/config', '.git/info/exclude'];
 const foldersATurn = 64;
-/** More folders without listed files than this are not worth asking git about. */
-const mostSilent = 100;
+/** Folders in folders without a listed file: deeper than this is not worth asking git about. */
+const mostRounds = 4;
 
 export function stillHolds(root: string, proof: ListingProof): boolean {
   const rows = new Float64Array(rowWidth);
@@ -34,8 +34,7 @@ export function stillHolds(root: string, proof: ListingProof): boolean {
 
 /**
  * Looks for a proof of a listing that git began at `startedMs`. There is none when a witness changed since shortly
- * before that, on a file system that may not tell, when the root is not the top of its checkout, or when a folder
- * without listed files is not ignored as a whole: a file could appear deep in it.
+ * before that, on a file system that may not tell, or when the root is not the top of its checkout.
  */
 export async function proveListing(
   root: string,
@@ -47,15 +46,15 @@ export async function proveListing(
   if (listing.rule !== 'git' || listing.omitted.length > 0 || !isReliablePlace(root)) return undefined;
   // Names that are not UTF-8 are rare enough to ask git each time.
   if (listing.keys.some((key) => key.startsWith('/'))) return undefined;
-  const folders = foldersOf(listing.keys);
-  const seen = await readFolders(root, folders, listing.keys);
-  if (seen === undefined || !(await areIgnored(root, seen.silent, git, signal))) return undefined;
+  const seen = await foldersGitReads(root, listing, git, signal);
+  if (seen === undefined) return undefined;
+  const { folders, ignoreFiles } = seen;
   const nested = listing.keys.filter((key) => key.endsWith('/'));
   const witnesses = [
     ...ofGit,
     ...[...folders].map((folder) => (folder === '' ? '.' : folder)),
     ...nested,
-    ...seen.ignoreFiles,
+    ...ignoreFiles,
   ];
   const rows = new Float64Array(witnesses.length * rowWidth);
   const row = new Float64Array(rowWidth);
@@ -82,6 +81,33 @@ function isReliablePlace(root: string): boolean {
   return (gitFolder?.isDirectory() ?? false) && reliable.has(statfsSync(root).type);
 }
 
+/**
+ * The folders git reads to list a checkout ('' is the root): those that hold listed files, and those that could,
+ * because they are not ignored as a whole.
+ * @returns undefined when they cannot be told without more asking than it is worth
+ */
+export async function foldersGitReads(
+  root: string,
+  listing: Listing,
+  git: GitOptions,
+  signal?: AbortSignal,
+): Promise<{ readonly folders: ReadonlySet<PathKey>; readonly ignoreFiles: readonly PathKey[] } | undefined> {
+  const folders = foldersOf(listing.keys);
+  const listed = new Set(listing.keys);
+  const ignoreFiles: PathKey[] = [];
+  let toRead: readonly PathKey[] = [...folders];
+  for (let round = 1; round <= mostRounds; round++) {
+    const seen = await readFolders(root, toRead);
+    if (seen === undefined) return undefined;
+    ignoreFiles.push(...seen.ignoreFiles);
+    const silent = seen.folders.filter((key) => !folders.has(key) && !listed.has(key) && !listed.has(`${key}/`));
+    toRead = silent.length === 0 ? [] : await notIgnored(root, silent, git, signal);
+    if (toRead.length === 0) return { folders, ignoreFiles };
+    for (const folder of toRead) folders.add(folder);
+  }
+  return undefined;
+}
+
 /** The folders that hold listed files, at any depth, and the root. */
 function foldersOf(keys: readonly PathKey[]): Set<PathKey> {
   const folders = new Set<PathKey>(['']);
@@ -91,28 +117,24 @@ function foldersOf(keys: readonly PathKey[]): Set<PathKey> {
   return folders;
 }
 
-/** Which ignore files lie in the folders, and which folders in them hold no listed file at all. */
+/** The ignore files and the folders that lie in some folders; undefined when one of them cannot be read. */
 async function readFolders(
   root: string,
-  folders: ReadonlySet<PathKey>,
-  keys: readonly PathKey[],
-): Promise<{ readonly ignoreFiles: readonly PathKey[]; readonly silent: readonly PathKey[] } | undefined> {
-  const listed = new Set(keys);
+  toRead: readonly PathKey[],
+): Promise<{ readonly ignoreFiles: readonly PathKey[]; readonly folders: readonly PathKey[] } | undefined> {
   const ignoreFiles: PathKey[] = [];
-  const silent: PathKey[] = [];
-  let read = 0;
-  for (const folder of folders) {
-    if (++read % foldersATurn === 0) await nextTurn();
+  const folders: PathKey[] = [];
+  for (const [index, folder] of toRead.entries()) {
+    if (index % foldersATurn === foldersATurn - 1) await nextTurn();
     const entries = entriesOf(folder === '' ? root : `${root}/${folder}`);
     if (entries === undefined) return undefined;
     for (const entry of entries) {
       const key = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.name === '.gitignore') ignoreFiles.push(key);
-      const isListed = folders.has(key) || listed.has(key) || listed.has(`${key}/`);
-      if (entry.isDirectory() && !isListed && !isNeverIn(key)) silent.push(key);
+      if (entry.isDirectory() && !isNeverIn(key)) folders.push(key);
     }
   }
-  return { ignoreFiles, silent };
+  return { ignoreFiles, folders };
 }
 
 function entriesOf(folder: string): Dirent[] | undefined {
@@ -124,14 +146,12 @@ function entriesOf(folder: string): Dirent[] | undefined {
   }
 }
 
-async function areIgnored(
+async function notIgnored(
   root: string,
   folders: readonly PathKey[],
   git: GitOptions,
   signal?: AbortSignal,
-): Promise<boolean> {
-  if (folders.length === 0) return true;
-  if (folders.length > mostSilent) return false;
+): Promise<readonly PathKey[]> {
   const input = folders.map((folder) => `./${folder}/\0`).join('');
   const result = await runGit(
     root,
@@ -139,5 +159,7 @@ async function areIgnored(
     { ...git, input },
     signal,
   );
-  return result.outcome === 'done' && result.stdout.toString('utf8').split('\0').length - 1 === folders.length;
+  // Exit code 1 is how it says that none is ignored; after anything else they are read too, which proves no less.
+  const ignored = new Set(result.outcome === 'done' ? result.stdout.toString('utf8').split('\0') : []);
+  return folders.filter((folder) => !ignored.has(`./${folder}/`));
 }
