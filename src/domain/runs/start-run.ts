@@ -2,6 +2,7 @@ import { WaybillError } from '../../contract/errors.ts';
 import { type Digest, parseId, type RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
+import { asStored } from '../../platform/canonical-json/as-stored.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { chainStart } from '../../platform/chain/chain.ts';
 import { digestOf } from '../../platform/digests/digest.ts';
@@ -94,7 +95,7 @@ export async function createRun(engine: Engine, request: NewRun): Promise<Create
       ...(request.origin === undefined ? {} : { origin: originFacts(request.origin) }),
     },
   };
-  return insert(engine, request, first, { snapshot, also: recorded?.also ?? [], input: redacted.value });
+  return insert(engine, request, first, { snapshot, also: recorded?.also ?? [], input: asStored(redacted.value) });
 }
 
 function originFacts(origin: RunOrigin) {

@@ -1,6 +1,7 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { Failure } from '../../../contract/evidence.ts';
 import type { JsonObject, JsonValue } from '../../../contract/json.ts';
+import { asStored } from '../../../platform/canonical-json/as-stored.ts';
 import type { Redactor } from '../../../platform/redaction/redactor.ts';
 
 const longest = 2000;
@@ -29,6 +30,8 @@ export function failureOf(error: unknown, redact: Redactor): Failure {
   };
 }
 
+/** Also in the order of keys a receipt has, so that the workflow sees the same error when the run is resumed. */
 function redactMembers(details: JsonObject, redact: Redactor): Record<string, JsonValue> {
-  return Object.fromEntries(Object.entries(details).map(([key, value]) => [key, redact.json(value).value]));
+  const sorted = Object.entries(details).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([key, value]) => [key, asStored(redact.json(value).value)]));
 }

@@ -52,7 +52,8 @@ export async function checkClaims(
 export async function keepArtifact(path: string, root: string, blobs: BlobPort): Promise<Artifact> {
   const file = await placeInside(path, root);
   const { digest, size } = await blobs.putFile(file);
-  return { path, size, digest };
+  // Keys in the order a receipt keeps them: a workflow may print what it gets.
+  return { digest, path, size };
 }
 
 async function placeInside(path: string, root: string): Promise<string> {

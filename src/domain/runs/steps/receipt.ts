@@ -64,7 +64,11 @@ export async function keepOutputs(
   blobs: BlobPort,
 ): Promise<Pick<Receipt, 'outputs' | 'outputsBlob'>> {
   const text = canonicalJson(outputs);
-  if (text.length <= largestInline) return { outputs };
+  // As it will be read back, not as it came: what a workflow gets does not depend on when it gets it.
+  if (text.length <= largestInline) {
+    const stored: JsonValue = outputs === null || typeof outputs !== 'object' ? outputs : JSON.parse(text);
+    return { outputs: stored };
+  }
   const bytes = Buffer.from(text);
   const blob = await blobs.put(bytes);
   const outputsBlob = { blob, size: bytes.length, preview: text.slice(0, previewLength).toWellFormed() };
