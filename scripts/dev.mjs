@@ -17,7 +17,7 @@ const commands = {
   test: ['vitest', 'run'],
   'test:crash': ['vitest', 'run', '--testTimeout=1800000'],
   check: ['node', 'scripts/check.ts'],
-  demo: ['node', 'scripts/demo.ts'],
+  demo: ['node', 'demo/demo.ts'],
   bench: ['node', 'bench/run.ts'],
   build: ['node', 'scripts/build.ts'],
   run: ['node'],

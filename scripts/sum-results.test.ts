@@ -22,19 +22,34 @@ function sum(...reports: (object | null)[]): { line: string | undefined; exitCod
   return { line: stdout.trimEnd().split('\n').at(-1), exitCode: status };
 }
 
+const file = (status: string, ...tests: string[]) => ({
+  status,
+  assertionResults: tests.map((one) => ({ status: one })),
+});
+const good = { numPassedTests: 10, numFailedTests: 0, success: true, testResults: [file('passed', 'passed')] };
+
 test('checks and tests are added up', () => {
-  const tests = { numPassedTests: 10, numFailedTests: 0, success: true };
-  expect(sum({ passed: 6, failed: 0 }, tests)).toEqual({ line: '16 passed, 0 failed', exitCode: 0 });
+  expect(sum({ passed: 6, failed: 0 }, good)).toEqual({ line: '16 passed, 0 failed', exitCode: 0 });
 });
 
 test.each([
-  ['a failed test', { numPassedTests: 10, numFailedTests: 2, success: false }, '16 passed, 2 failed'],
   [
-    'a file that broke before its first test',
-    { numPassedTests: 10, numFailedTests: 0, success: false },
+    'a failed test',
+    { ...good, numFailedTests: 2, success: false, testResults: [file('failed', 'failed')] },
+    '16 passed, 2 failed',
+  ],
+  [
+    'a file that broke outside its tests',
+    { ...good, success: false, testResults: [file('failed', 'skipped')] },
     '16 passed, 1 failed',
   ],
-  ['no test at all', { numPassedTests: 0, numFailedTests: 0, success: true }, '6 passed, 1 failed'],
+  [
+    'both',
+    { ...good, numFailedTests: 1, success: false, testResults: [file('failed', 'failed'), file('failed')] },
+    '16 passed, 2 failed',
+  ],
+  ['a run that failed and says not where', { ...good, success: false }, '16 passed, 1 failed'],
+  ['no test at all', { ...good, numPassedTests: 0, testResults: [] }, '6 passed, 1 failed'],
   ['a report of another shape', { tests: 3 }, '6 passed, 1 failed'],
   ['a report that was never written', null, '6 passed, 1 failed'],
 ])('%s fails', (_what, report, line) => {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 
 // `.ci/run` ends with this: adds up the checks (`{ passed, failed }`) and the tests (vitest's JSON report) and prints
 // the one line CI reads. A report that is missing, empty or of another shape counts as a failure, never as nothing.
@@ -8,20 +9,23 @@ interface Sum {
   readonly failed: number;
 }
 
-function count(report: Readonly<Record<string, unknown>>, name: string): number {
-  const value = report[name];
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) throw new Error(`no count "${name}"`);
-  return value;
-}
+const checksSchema = z.object({ passed: z.int().min(0), failed: z.int().min(0) });
+const testsSchema = z.object({
+  numPassedTests: z.int().min(0),
+  numFailedTests: z.int().min(0),
+  success: z.boolean(),
+  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) })),
+});
 
 function sumOf(text: string): Sum {
-  const report: unknown = JSON.parse(text);
-  if (typeof report !== 'object' || report === null) throw new Error('not a report');
-  const fields: Record<string, unknown> = { ...report };
-  if ('passed' in fields) return { passed: count(fields, 'passed'), failed: count(fields, 'failed') };
-  // A test file that breaks before its first test has no failed test, but is a failed suite.
-  const failed = count(fields, 'numFailedTests') || (fields.success === true ? 0 : 1);
-  return { passed: count(fields, 'numPassedTests'), failed };
+  const report = z.union([checksSchema, testsSchema]).parse(JSON.parse(text));
+  if ('passed' in report) return report;
+  // A file that breaks outside its tests has no failed test, and still nothing of it was shown.
+  const broken = report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.every((one) => one.status !== 'failed'),
+  );
+  const failed = report.numFailedTests + broken.length;
+  return { passed: report.numPassedTests, failed: failed === 0 && !report.success ? 1 : failed };
 }
 
 const sums: Sum[] = [];

@@ -10,7 +10,7 @@ export type Room =
   | { readonly layer: Layer | 'main' | 'outside' }
   | { readonly layer: 'domain'; readonly feature: Feature; readonly ports: boolean };
 
-const outside = /^(scripts|bench|test|examples)\//;
+const outside = /^(scripts|bench|demo|test|examples)\//;
 const rootFile = /^[^/]+\.config\.ts$/;
 
 /** The room of a path relative to the root, or undefined when no rule places it. */
