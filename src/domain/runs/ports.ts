@@ -53,7 +53,7 @@ export interface HeldProcess {
   readonly stderr: NodeJS.ReadableStream;
   /** Lets the program begin. */
   release(): void;
-  /** Settles once, when the direct process is gone; rejects with `process_spawn_failed` if it never began. */
+  /** Settles once, when the direct process is gone; rejects with `process_spawn_failed` if it died before its release. */
   readonly exited: Promise<ProcessExit>;
   /** SIGTERM to all of the tree, `graceMs`, then SIGKILL; resolves when nothing of it is left. */
   kill(graceMs: number): Promise<KillReport>;
@@ -61,6 +61,7 @@ export interface HeldProcess {
 
 export interface ProcessPort {
   readonly containment: Containment;
+  /** @throws WaybillError `process_spawn_failed` */
   start(spec: ProcessSpec): Promise<HeldProcess>;
   /** Kills what is left of a process of an earlier, dead runner. */
   killLeftovers(identity: ProcessIdentity, graceMs: number): Promise<KillReport>;

@@ -64,6 +64,11 @@ export async function killLeftovers(
   const gone: KillReport[] = [];
   for (const { marker, identity } of loaded.processes) {
     const known = parseIdentity(identity);
+    if (known.host !== engine.host.self.host) {
+      // Nobody here can look there. The lease ran out, so its holder is gone or frozen, and fenced off either way.
+      events.push({ type: 'process.ended', data: { what: 'left on another machine', ...known, how: 'unknown' } });
+      continue;
+    }
     const report = await engine.processes.killLeftovers(known, defaultGraceMs);
     if (report.left > 0) {
       throw new WaybillError('containment_failed', `${report.left} processes of an earlier attempt cannot be ended`, {

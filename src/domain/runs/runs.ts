@@ -2,6 +2,7 @@ import { WaybillError } from '../../contract/errors.ts';
 import type { RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
+import { correlationScope, currentCorrelation } from '../../platform/correlation/correlation.ts';
 import type { Engine } from './engine.ts';
 import { Execution, type RunFacts } from './execution/execution.ts';
 import { type Outcome, perform } from './execution/perform.ts';
@@ -184,14 +185,14 @@ export class Runs {
     const engine = this.#engine;
     const box: { execution?: Execution } = {};
     const replay = new Replay(state.receipts, state.pending, (error) => box.execution?.stop({ kind: 'error', error }));
-    const sessions = new AgentSessions(engine, run.runId, ledger, null);
+    const sessions = new AgentSessions(engine, run.runId, ledger);
     const execution = new Execution({ engine, run, ledger, replay, tree: state.tree, sessions });
     box.execution = execution;
     execution.gone.push(...state.gone);
     engine.leases.keep(run.runId, ledger.epoch, (error) => execution.stop({ kind: 'error', error }));
     this.#inbox.watch(run.runId, execution);
     if (this.#stopping !== undefined) execution.stop({ kind: 'interrupt', signal: this.#stopping });
-    const outcome = perform(execution, workflow, state.input).finally(() => {
+    const outcome = inSpan(workflow.name, () => perform(execution, workflow, state.input)).finally(() => {
       engine.leases.release(run.runId);
       this.#inbox.forget(run.runId);
       this.#held.delete(run.runId);
@@ -204,6 +205,13 @@ export class Runs {
     if (this.#stopping === undefined) return;
     throw new WaybillError('interrupted', `this process is ending (${this.#stopping}) and takes no new run`);
   }
+}
+
+/** The run as one span of whatever asked for it; a span of its own tree costs time nobody would look at. */
+function inSpan<T>(workflow: string, work: () => Promise<T>): Promise<T> {
+  return currentCorrelation() === undefined
+    ? work()
+    : correlationScope({ component: 'runs', name: `run ${workflow}` }, work);
 }
 
 function finishedError(runId: RunId, state: string): WaybillError {

@@ -5,6 +5,7 @@ import type { AnyWorkflow } from '../../contract/workflow.ts';
 import { asStored } from '../../platform/canonical-json/as-stored.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { chainStart } from '../../platform/chain/chain.ts';
+import { currentCorrelation } from '../../platform/correlation/correlation.ts';
 import { digestOf } from '../../platform/digests/digest.ts';
 import { makeRunId } from '../../platform/ids/make-id.ts';
 import { commitOperation } from '../../platform/journal/commit.ts';
@@ -74,8 +75,10 @@ export async function createRun(engine: Engine, request: NewRun): Promise<Create
   const snapshot = recorded === undefined ? null : { id: recorded.snapshot.id, digest: recorded.snapshot.digest };
   const provenance = await captureProvenance(engine, workflow, redacted.value);
   const kept = await keepOutputs(redacted.value, engine.blobs);
+  const correlation = currentCorrelation();
   const first: EventDraft = {
     type: 'run.started',
+    ...(correlation === undefined ? {} : { traceId: correlation.correlationId, spanId: correlation.spanId }),
     data: {
       workflow: workflow.name,
       tasks: [...request.tasks],

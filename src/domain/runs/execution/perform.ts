@@ -9,6 +9,7 @@ import type { Micros } from '../../../platform/clock/clock.ts';
 import { displayStep } from '../keys/step-key.ts';
 import * as statements from '../ledger/statements.ts';
 import type { TerminalState } from '../states.ts';
+import { keepOutputs } from '../steps/receipt.ts';
 import type { Execution, StopReason } from './execution.ts';
 import { failureOf } from './failure.ts';
 import { ScopedRun } from './run-context.ts';
@@ -86,12 +87,14 @@ async function finished(execution: Execution, ending: Exclude<Ending, { stop: St
   await execution.sessions.closeAll();
   const failure = 'failure' in ending ? ending.failure : null;
   const output = 'output' in ending ? ending.output : null;
+  const kept = await keepOutputs(output, execution.engine.blobs);
+  const shown = kept.outputsBlob === undefined ? { output } : { outputBlob: kept.outputsBlob };
   const state = failure === null ? 'succeeded' : 'failed';
   const errorId = failure === null || failure.details?.step !== undefined ? null : await reportRun(execution, failure);
   await execution.ledger.append({
     events: [
       failure === null
-        ? { type: 'run.succeeded', data: { output } }
+        ? { type: 'run.succeeded', data: shown }
         : { type: 'run.failed', data: { failure, ...(errorId === null ? {} : { errorId }) } },
     ],
     also: runEnded(execution.engine, execution.run, {
@@ -103,7 +106,7 @@ async function finished(execution: Execution, ending: Exclude<Ending, { stop: St
       kind: 'finish',
       state,
       reason: failure === null ? null : canonicalJson({ code: failure.code, message: failure.message }),
-      output: failure === null ? canonicalJson(output) : null,
+      output: failure === null ? canonicalJson(kept.outputsBlob ?? output) : null,
     },
   });
   return { kind: 'finished', state, failure, output };
@@ -190,11 +193,24 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
           also: [forgetProcesses],
           change: { kind: 'suspend', state: 'running', wakeAt: null },
         });
+      } else {
+        await giveBack(execution);
       }
       throw last.error;
     default:
       return last satisfies never;
   }
+}
+
+/**
+ * Gives the lease back without a record, so that another process need not wait for this one to end. When the
+ * lease is lost, or the store is what failed, there is nothing to give or no way to: then its expiry tells.
+ */
+async function giveBack({ engine, ledger, run }: Execution): Promise<void> {
+  const row = ['running', null, run.runId, ledger.epoch];
+  await engine.store
+    .submit({ lane: run.runId, statements: [{ sql: statements.releaseLease, rows: [row] }] })
+    .catch(() => {});
 }
 
 async function quietOrLate(execution: Execution): Promise<void> {

@@ -41,11 +41,11 @@ export class ScopedRun implements RunContext {
   }
 
   agent(agent: string, step: AgentStep): Promise<AgentResult> {
-    return agentStep(this.#execution, this.#place, agent, step);
+    return handled(agentStep(this.#execution, this.#place, agent, step));
   }
 
   exec(command: readonly [string, ...string[]], options: ExecStep = {}): Promise<ExecResult> {
-    return execStep(this.#execution, this.#place, command, options);
+    return handled(execStep(this.#execution, this.#place, command, options));
   }
 
   step<T extends JsonValue>(
@@ -102,13 +102,11 @@ export class ScopedRun implements RunContext {
       });
     }
     const results: T[] = [];
-    let next = 0;
+    // One iterator for all lanes: each takes the next item when it is done with its last.
+    const queue = items.entries();
     const lane = async () => {
-      for (let index = next++; index < items.length; index = next++) {
-        const item = items[index];
-        const key = keys[index];
-        if (item === undefined || key === undefined) continue;
-        results[index] = await fn(item, this.inScope(`each:${key}`, this.#place.task));
+      for (const [index, item] of queue) {
+        results[index] = await fn(item, this.inScope(`each:${keys[index]}`, this.#place.task));
       }
     };
     const lanes = Math.max(1, Math.min(options.concurrency ?? items.length, items.length));
@@ -153,9 +151,15 @@ export class ScopedRun implements RunContext {
    * A recorded value is JSON by construction; that it has the type its function declares rests on the function
    * having returned it, now or before the crash, under the same key.
    */
-  async #typed<T extends JsonValue>(value: Promise<JsonValue>): Promise<T> {
-    return (await value) as T;
+  #typed<T extends JsonValue>(value: Promise<JsonValue>): Promise<T> {
+    return handled(value.then((recorded) => recorded as T));
   }
+}
+
+/** A failed step nobody awaits must not end the process: it has its receipt, and the run goes on. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 function approvalAnswer(value: JsonValue): ApprovalAnswer {

@@ -1,6 +1,7 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { RunId } from '../../../contract/ids.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
+import { currentTraceparent } from '../../../platform/correlation/correlation.ts';
 import { randomHex } from '../../../platform/ids/make-id.ts';
 import type { OperationStatement } from '../../../platform/store/store.ts';
 import type { Engine } from '../engine.ts';
@@ -30,15 +31,13 @@ export class AgentSessions {
   readonly #engine: Engine;
   readonly #runId: RunId;
   readonly #ledger: LedgerWriter;
-  readonly #traceparent: string | null;
   readonly #idle = new Map<string, Open[]>();
   readonly #all = new Set<Open>();
 
-  constructor(engine: Engine, runId: RunId, ledger: LedgerWriter, traceparent: string | null) {
+  constructor(engine: Engine, runId: RunId, ledger: LedgerWriter) {
     this.#engine = engine;
     this.#runId = runId;
     this.#ledger = ledger;
-    this.#traceparent = traceparent;
   }
 
   /** @throws WaybillError `agent_not_found`, naming those the configuration knows. */
@@ -90,7 +89,7 @@ export class AgentSessions {
         runId: this.#runId,
         workspaceRoot: this.#engine.workspace.root,
         marker,
-        traceparent: this.#traceparent,
+        traceparent: currentTraceparent(),
         onProcess: async (identity) => {
           state.identity = identity;
           await this.#ledger.append(processStarted(this.#runId, settings.name, identity, this.#engine.clock.now()));

@@ -2,6 +2,7 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { parseId } from '../../../contract/ids.ts';
 import type { JsonObject } from '../../../contract/json.ts';
 import type { AgentResult, AgentStep, Check } from '../../../contract/workflow.ts';
+import { childSpan, currentCorrelation } from '../../../platform/correlation/correlation.ts';
 import { makeJsonWellFormed, makeWellFormed } from '../../../platform/files/make-well-formed.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { AgentCommand, AgentNote } from '../ports.ts';
@@ -69,7 +70,8 @@ async function perform(
         run.snapshot === null ? null : { id: parseId('snapshot', run.snapshot.id), digest: run.snapshot.digest },
     };
     const deadlineMs = step.deadlineMs ?? sessions.settings(agent).deadlineMs;
-    const answer = await lease.session.send(command, { deadlineMs, signal: attempt.signal });
+    const send = () => lease.session.send(command, { deadlineMs, signal: attempt.signal });
+    const answer = await (currentCorrelation() === undefined ? send() : childSpan(`${agent} ${step.action}`, send));
     const artifacts = await checkClaims(
       answer.artifacts,
       step.expectedOutputs ?? [],

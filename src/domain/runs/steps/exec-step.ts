@@ -10,6 +10,9 @@ import { keepArtifact } from './check-artifacts.ts';
 import { type Attempt, runStep, type StepResult } from './run-step.ts';
 import { defaultDeadlineMs, defaultGraceMs, noRetry, retryPolicy, type StepPlace } from './step-place.ts';
 
+/** Characters of output one command may put into the ledger. */
+const mostOutput = 4 * 1024 * 1024;
+
 /** One command, run to its end in a process tree of its own. */
 export async function execStep(
   execution: Execution,
@@ -97,6 +100,7 @@ export async function runCommand(
   const { engine, run } = execution;
   const marker = `${run.runId}.${randomHex(8)}`;
   const started: { identity: ProcessIdentity | null; gone: KillReport | null } = { identity: null, gone: null };
+  const told = { characters: 0, ended: false };
   try {
     return await engine.commands.run(
       {
@@ -120,7 +124,11 @@ export async function runCommand(
           execution.gone.push(report);
         },
         onOutput: async (text, stream) => {
-          await attempt.note('process.output', { stream, text: engine.redact.text(text).text });
+          if (told.ended) return;
+          told.characters += text.length;
+          told.ended = told.characters > mostOutput;
+          const rest = told.ended ? { more: 'the rest is not in the ledger; the receipt has its size and digest' } : {};
+          await attempt.note('process.output', { stream, text: engine.redact.text(text).text, ...rest });
         },
       },
     );

@@ -1,3 +1,4 @@
+import { WaybillError } from '../../../contract/errors.ts';
 import type { Failure, Receipt, StepReference } from '../../../contract/evidence.ts';
 import type { IdempotencyKey } from '../../../contract/ids.ts';
 import type { JsonValue } from '../../../contract/json.ts';
@@ -10,7 +11,6 @@ import { failureOf } from '../execution/failure.ts';
 import type { PendingStep } from '../execution/replay.ts';
 import { displayStep, idempotencyKey, type StepWork } from '../keys/step-key.ts';
 import type { EventDraft } from '../ledger/event-body.ts';
-import type { Append } from '../ledger/ledger-writer.ts';
 import * as statements from '../ledger/statements.ts';
 import { fullJitter, pause } from './backoff.ts';
 import { keepOutputs, readOutputs, receiptOf } from './receipt.ts';
@@ -134,7 +134,17 @@ class OneStep {
     this.#startedAt = pending?.startedAt ?? engine.clock.now();
   }
 
+  /** A failed step has a receipt too: what is thrown here is not its failure, and ends the execution. */
   async perform(perform: (attempt: Attempt) => Promise<StepResult>): Promise<Receipt> {
+    try {
+      return await this.#attempts(perform);
+    } catch (error) {
+      this.#execution.stop({ kind: 'error', error });
+      throw error;
+    }
+  }
+
+  async #attempts(perform: (attempt: Attempt) => Promise<StepResult>): Promise<Receipt> {
     for (;;) {
       this.#attempt += 1;
       const started = await this.#start();
@@ -143,6 +153,8 @@ class OneStep {
         return await this.#succeed(started, result);
       } catch (error) {
         this.#execution.signal.throwIfAborted();
+        // What the machine cannot do is no failure of the step: the run goes on once that is mended.
+        if (error instanceof WaybillError && error.exitCode === 3) throw error;
         const failure = failureOf(error, this.#execution.engine.redact);
         const waitMs = this.#nextTry(failure);
         if (waitMs === null) return await this.#fail(started, failure);
@@ -158,16 +170,17 @@ class OneStep {
 
   /** Events of the start that are not durable yet: those of a function wait for its finish. */
   async #start(): Promise<readonly EventDraft[]> {
+    const inputs = await keepOutputs(this.#work.inputs, this.#execution.engine.blobs);
     const event = this.#event('attempt.started', {
       action: this.#spec.action,
       idempotencyKey: this.#key,
-      inputs: this.#work.inputs,
+      ...(inputs.outputs === undefined ? { inputsBlob: inputs.outputsBlob } : { inputs: inputs.outputs }),
       ...(this.#spec.expectedOutputs.length > 0 ? { expectedOutputs: this.#spec.expectedOutputs } : {}),
       ...(this.#resent ? { resent: true } : {}),
       ...(this.#redactions > 0 ? { redactions: this.#redactions } : {}),
     });
     if (this.#spec.inProcess) return [event];
-    await this.#append({ events: [event], also: [this.#pendingRow()] });
+    await this.#execution.ledger.append({ events: [event], also: [this.#pendingRow()] });
     return [];
   }
 
@@ -198,7 +211,9 @@ class OneStep {
       resent: this.#resent,
       signal: this.#execution.signal,
       note: (type, data, also) =>
-        this.#append({ events: [this.#event(type, data)], ...(also === undefined ? {} : { also }) }).then(() => {}),
+        this.#execution.ledger
+          .append({ events: [this.#event(type, data)], ...(also === undefined ? {} : { also }) })
+          .then(() => {}),
       atEnd: (events, also) => {
         this.#endEvents.push(...events);
         this.#endRows.push(...also);
@@ -244,7 +259,7 @@ class OneStep {
     const { run } = this.#execution;
     const tree = this.#spec.touchesTree ? await this.#execution.tree?.record() : undefined;
     const startedAt = this.#startedAt;
-    const appended = await this.#append({
+    const appended = await this.#execution.ledger.append({
       events: [...started, ...this.#endEvents, closing],
       ...(tree === undefined ? {} : { tree: tree.snapshot.digest }),
       also: [
@@ -271,7 +286,7 @@ class OneStep {
 
   async #failAttempt(started: readonly EventDraft[], failure: Failure, waitMs: number): Promise<void> {
     const event = this.#event('attempt.failed', { failure, retryInMs: waitMs });
-    await this.#append({
+    await this.#execution.ledger.append({
       events: [...started, ...this.#endEvents, event],
       also: [...this.#endRows, ...(this.#spec.inProcess ? [] : [this.#pendingRow()])],
     });
@@ -289,15 +304,5 @@ class OneStep {
     if (!failure.retryable || this.#failures >= this.#spec.retry.retries) return null;
     this.#failures += 1;
     return fullJitter(this.#failures, this.#spec.retry);
-  }
-
-  /** An append that fails is not the step's failure: the whole execution ends, and this step never settles. */
-  async #append(entry: Append): ReturnType<Execution['ledger']['append']> {
-    try {
-      return await this.#execution.ledger.append(entry);
-    } catch (error) {
-      this.#execution.stop({ kind: 'error', error });
-      throw error;
-    }
   }
 }
