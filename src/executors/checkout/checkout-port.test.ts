@@ -86,7 +86,7 @@ test('questions that are asked together share one look (part of D16)', async () 
   expect(statSync(calls).size).toBe('x\n'.length * 2);
 });
 
-test.runIf(process.platform === 'linux')('D16 facts are read again when something changed, and only then', async () => {
+test.runIf(process.platform === 'linux')('facts are read again when something changed, and only then (part of D16)', async () => {
   const calls = join(folder, 'calls');
   const command = script(`echo x >> ${calls}; exec git "$@"`);
   const port = createCheckoutPort({ clock: systemClock, git: { command } });
