@@ -234,5 +234,7 @@ export const bundleSchema = z.strictObject({
   /** Bytes by digest, base64. */
   blobs: z.record(z.string().regex(idShapes.digest), z.string()),
   input: json,
+  /** Over the canonical form of everything else in the bundle. */
+  digest,
 });
 export type Bundle = z.infer<typeof bundleSchema>;

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import {
+  blobReferenceSchema,
+  failureSchema,
+  type LedgerEvent,
+  provenanceSchema,
+  type Receipt,
+  type RunState,
+  terminalEventTypes,
+} from '../../../contract/evidence.ts';
+import type { JsonValue } from '../../../contract/json.ts';
+
+const tree = z.looseObject({ id: z.string(), digest: z.string() });
+const startedData = z.looseObject({
+  workflow: z.string(),
+  tasks: z.array(z.string()),
+  actor: z.string(),
+  input: z.json().optional(),
+  inputBlob: blobReferenceSchema.optional(),
+  snapshot: tree.nullable(),
+  provenance: provenanceSchema,
+  origin: z
+    .strictObject({
+      runId: z.string(),
+      kind: z.enum(['retry', 'fork']),
+      from: z.string().nullable(),
+      reason: z.string().nullable(),
+      receipts: z.int().min(0),
+    })
+    .optional(),
+});
+export type StartedData = z.infer<typeof startedData>;
+
+const succeededData = z.looseObject({ output: z.json() });
+const failedData = z.looseObject({ failure: failureSchema });
+const canceledData = z.looseObject({ actor: z.string() });
+const acceptedData = z.looseObject({ snapshot: tree });
+
+type Terminal = NonNullable<RunState['terminalEvent']>;
+
+/** What a ledger says of its run, gathered event by event: the truth that rows and files are held against. */
+export interface LedgerFacts {
+  readonly started: StartedData;
+  readonly startedAt: string;
+  /** First element of the scope inside the keys of the run's steps; empty unless it shares receipts. */
+  readonly root: string;
+  readonly snapshot: { readonly id: string; readonly digest: string } | null;
+  /** The tree after the last step that could touch it, as far as the ledger tells. */
+  readonly treeAfter: string | null;
+  readonly receipts: number;
+  readonly lastSeq: number;
+  readonly lastDigest: string;
+  readonly terminal: Terminal | null;
+  readonly finishedAt: string | null;
+  readonly reason: RunState['reason'];
+  readonly output: JsonValue;
+}
+
+/**
+ * One step of the fold: the facts before an event become the facts after it. The receipt is the one the event
+ * names, if it closes a step.
+ * @throws ZodError when the data of an event is not what its type promises, or the first is not `run.started`
+ */
+export function foldEvent(before: LedgerFacts | null, event: LedgerEvent, receipt: Receipt | null): LedgerFacts {
+  if (before === null) return begin(event);
+  const facts = {
+    ...before,
+    lastSeq: event.seq,
+    lastDigest: event.digest,
+    receipts: receipt === null ? before.receipts : receipt.number,
+    treeAfter: receipt?.treeAfter ?? before.treeAfter,
+  };
+  const type = terminalEventTypes.find((candidate) => candidate === event.type);
+  if (type !== undefined) {
+    return { ...facts, terminal: { seq: event.seq, type }, finishedAt: event.time, ...ending(type, event) };
+  }
+  if (event.type !== 'drift.accepted') return facts;
+  const { id, digest } = acceptedData.parse(event.data).snapshot;
+  return { ...facts, snapshot: { id, digest }, treeAfter: digest };
+}
+
+function begin(event: LedgerEvent): LedgerFacts {
+  const started = startedData.parse(z.literal('run.started').safeParse(event.type).success ? event.data : undefined);
+  const { origin, snapshot } = started;
+  return {
+    started,
+    startedAt: event.time,
+    root: origin === undefined ? '' : `${origin.kind}:${event.runId}`,
+    snapshot: snapshot === null ? null : { id: snapshot.id, digest: snapshot.digest },
+    treeAfter: snapshot?.digest ?? null,
+    receipts: 0,
+    lastSeq: event.seq,
+    lastDigest: event.digest,
+    terminal: null,
+    finishedAt: null,
+    reason: null,
+    output: null,
+  };
+}
+
+function ending(type: Terminal['type'], { data }: LedgerEvent): Pick<LedgerFacts, 'reason' | 'output'> {
+  switch (type) {
+    case 'run.succeeded':
+      return { reason: null, output: succeededData.parse(data).output };
+    case 'run.failed': {
+      const { code, message } = failedData.parse(data).failure;
+      return { reason: { code, message }, output: null };
+    }
+    case 'run.canceled':
+      return {
+        reason: { code: 'run_canceled', message: `canceled by ${canceledData.parse(data).actor}` },
+        output: null,
+      };
+    default:
+      return type satisfies never;
+  }
+}
+
+const endState = { 'run.succeeded': 'succeeded', 'run.failed': 'failed', 'run.canceled': 'canceled' } as const;
+
+/** The members of a run's state that its ledger proves; the rest (holder, liveness, links) depends on where and when. */
+export function provenState(runId: string, facts: LedgerFacts): Partial<RunState> {
+  const { started, terminal } = facts;
+  return {
+    runId,
+    workflow: started.workflow,
+    task: started.tasks.length === 1 ? (started.tasks[0] ?? null) : null,
+    tasks: started.tasks,
+    actor: started.actor,
+    snapshot: facts.snapshot,
+    lastSeq: facts.lastSeq,
+    lastDigest: facts.lastDigest,
+    terminalEvent: terminal,
+    reason: facts.reason,
+    output: facts.output,
+    steps: facts.receipts,
+    createdAt: facts.startedAt,
+    startedAt: facts.startedAt,
+    finishedAt: facts.finishedAt,
+    provenance: started.provenance,
+    ...(terminal === null
+      ? {}
+      : {
+          state: endState[terminal.type],
+          interrupted: false,
+          resume: null,
+          currentStep: null,
+          pending: [],
+          wakeAt: null,
+          holder: null,
+        }),
+  };
+}

@@ -1,0 +1,38 @@
+import { defineWorkflow } from '../../../contract/define.ts';
+
+/** Workflows that leave evidence of each kind, for tests of what reads it. */
+export const threeSteps = defineWorkflow('three-steps', { snapshot: 'none' }, async (run) => {
+  const a = await run.step('a', {}, () => 1);
+  const b = await run.step('b', { a }, () => a + 1);
+  return await run.step('c', { b }, () => ({ sum: b, text: 'grüße \u{1f30d} "quoted"\n' }));
+});
+
+/** As many concurrent steps as the input says, in a tree that is recorded, with an output too large for the ledger. */
+export const wide = defineWorkflow('wide', async (run, input) => {
+  const count = typeof input === 'number' ? input : 3;
+  const items = Array.from({ length: count }, (_, index) => index);
+  const sizes = await run.each(items, { key: String }, async (item, each) => {
+    const text = await each.step('write', { item }, () => 'x'.repeat(item === 0 ? 70_000 : 10), {
+      touchesWorkspace: true,
+    });
+    return text.length;
+  });
+  return sizes;
+});
+
+export const failing = defineWorkflow('failing', { snapshot: 'none' }, async (run) => {
+  const one = await run.step('one', {}, () => 1);
+  await run.step('bad', { one }, () => {
+    throw new Error('this step always fails');
+  });
+  return null;
+});
+
+/** One step, an approval, one more. */
+export const approving = defineWorkflow('approving', { snapshot: 'none' }, async (run) => {
+  const before = await run.step('before', {}, () => 'ready');
+  const answer = await run.approval('ship', { prompt: 'Ship it?' });
+  return await run.step('after', { before, approved: answer.approved }, () => 'done');
+});
+
+export const testWorkflows = [threeSteps, wide, failing, approving];
