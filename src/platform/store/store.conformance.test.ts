@@ -5,7 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll } from 'vitest';
 import { connectTo, type PostgresServer, startPostgres } from '../../../test/postgres/start-postgres.ts';
 import { testDatabase } from '../../../test/postgres/test-database.ts';
-import { type StoreUnderTest, storeConformance } from './conformance.ts';
+import type { StoreUnderTest } from './conformance/place.ts';
+import { storeConformance } from './conformance/store-conformance.ts';
 import { openPostgresStore } from './postgres/open.ts';
 import { openSqliteStore } from './sqlite/open.ts';
 

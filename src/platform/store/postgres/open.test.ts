@@ -5,8 +5,8 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectTo } from '../../../../test/postgres/start-postgres.ts';
 import { type TestDatabase, testDatabase } from '../../../../test/postgres/test-database.ts';
-import { refusal } from '../conformance.ts';
-import { append, conformanceMigration } from '../conformance-tables.ts';
+import { refusal } from '../conformance/place.ts';
+import { append, conformanceMigration } from '../conformance/tables.ts';
 import { openPostgresStore } from './open.ts';
 
 let database: TestDatabase;

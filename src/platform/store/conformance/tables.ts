@@ -1,8 +1,8 @@
 import type { Generated } from 'kysely';
-import type { Migration } from './migrations.ts';
-import type { Operation, PreparedSql } from './store.ts';
+import type { Migration } from '../migrations.ts';
+import type { Operation, PreparedSql } from '../store.ts';
 
-declare module './store.ts' {
+declare module '../store.ts' {
   interface Database {
     conformance_account: { id: string; balance: number };
     conformance_entry: {
