@@ -1,0 +1,125 @@
+import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { commit, makeProject } from './make-project.ts';
+import { program, waybill } from './programs.ts';
+import { readRun } from './read-run.ts';
+import { claim, say, stage } from './tell.ts';
+
+// `npm run demo`: the main job on a real git repository, from the task to the proof, with a crash in the middle. Every
+// line with a check mark was looked at; the first one that does not hold ends the demo with exit code 1.
+
+const began = Date.now();
+say('Waybill runs agents and build jobs so that nothing is lost and everything can be proven.');
+
+stage(
+  'A repository with a task',
+  'A small shop with a real test suite. One test fails: it asks for a discount nobody has written.',
+);
+const project = await makeProject();
+say(`   The repository: ${project}`, '');
+const before = await program(project, ['node', '--test', '--test-reporter=tap'], { aloud: false });
+claim('its test suite fails, in one test of three', before.exitCode === 1 && before.lines.includes('# fail 1'));
+claim('`waybill init` makes it a workspace', (await waybill(project, ['init'])).exitCode === 0);
+await commit(project, 'Make it a workspace');
+await waybill(project, ['tasks', 'show', 'T-0001']);
+
+stage(
+  'Agents do the task, and the machine dies',
+  'Three agents, each a process of its own: a builder edits the files and runs the tests, a reviewer looks at',
+  'the code, a spec maintainer writes SPEC.md. While the builder is at work on what the review found, the demo',
+  'kills Waybill with SIGKILL: no program can notice that. (The agents are small programs, not models.)',
+);
+const killed = await waybill(project, ['run', '--task', 'T-0001'], {
+  onLine: (line, kill) => {
+    if (line.includes('thinking about a test')) kill();
+  },
+});
+claim('the process of the run was killed, half-way through a step', killed.signal === 'SIGKILL');
+const runId = killed.lines.map((line) => /^run-[0-9a-f-]+/.exec(line)?.[0]).find((id) => id !== undefined) ?? '';
+
+stage(
+  'What is left',
+  'Everything the run did was on disk before anyone saw it. It knows which step was at work, and under which',
+  'idempotency key: the name of exactly this work, made of its inputs, the tree it began with and its place.',
+);
+await waybill(project, ['show', runId]);
+const dead = await readRun(project, runId);
+const [pending] = dead.pending;
+claim('the run says that it was interrupted, not that it is running', dead.interrupted);
+claim('two steps have receipts, and implement_changes is pending', namesOf(dead) === 'implement, review');
+claim('it began with a snapshot of the tree', dead.snapshot.id.startsWith('snap-'));
+
+stage(
+  'Resume',
+  'The workflow starts from its first line. Steps with a receipt are answered from it; the one that was',
+  'interrupted is sent again, under the same key, on top of the edit the dead builder left in the tree.',
+);
+const resumed = await waybill(project, ['resume', runId]);
+claim('the run is done', resumed.exitCode === 0);
+
+stage('Nothing lost, nothing done twice', 'Asked of the ledger, the list of all events of the run:');
+await waybill(project, ['show', runId, '--receipts']);
+const done = await readRun(project, runId);
+const starts = (key: string | undefined) =>
+  done.events.filter((event) => event.type === 'attempt.started' && event.data.idempotencyKey === key);
+claim(
+  'the loop went its whole way: implement, review, implement_changes, review, update_spec',
+  namesOf(done) === 'implement, review, implement_changes, review, update_spec',
+);
+claim(
+  'the receipts from before the crash are the same, byte for byte',
+  JSON.stringify(done.receipts.slice(0, 2)) === JSON.stringify(dead.receipts),
+);
+claim(
+  'the interrupted step was sent twice under one key, every other step once',
+  starts(pending?.idempotencyKey).length === 2 &&
+    done.receipts.every(
+      ({ idempotencyKey }) => idempotencyKey === pending?.idempotencyKey || starts(idempotencyKey).length === 1,
+    ),
+);
+claim(
+  'events are numbered without gaps, and the last one says how it ended',
+  done.events.every(({ seq }, index) => seq === index + 1) && done.events.at(-1)?.type === 'run.succeeded',
+);
+const after = await program(project, ['node', '--test', '--test-reporter=tap'], { aloud: false });
+claim('the test suite passes, with one test more', after.exitCode === 0 && after.lines.includes('# pass 4'));
+await program(project, ['git', 'diff', '--stat']);
+
+stage(
+  'Proof',
+  'One file holds the ledger, the receipts, the snapshots and the files that were made. `verify` needs nothing',
+  'else: it computes every digest and the whole chain again, on any machine, offline.',
+);
+const bundle = join(dirname(project), 'evidence.json');
+claim('the bundle is written', (await waybill(project, ['export', runId, '--out', bundle])).exitCode === 0);
+claim('it is intact', (await waybill(dirname(project), ['verify', bundle])).exitCode === 0);
+
+stage('A lie', 'Somebody changes one byte of a copy: the reviewer found something else, did it not?');
+const forged = join(dirname(project), 'forged.json');
+await copyFile(bundle, forged);
+const bytes = await readFile(forged);
+const at = bytes.indexOf('a price of -500 is accepted') + 'a price of -'.length;
+bytes[at] = '4'.charCodeAt(0);
+await writeFile(forged, bytes);
+say(`   Byte ${at} of ${(await stat(forged)).size} was 5 and is 4 now.`, '');
+const caught = await waybill(dirname(project), ['verify', forged]);
+claim('verify says so, and names the first link that is broken', caught.exitCode === 1);
+
+stage('Where to look next');
+say(
+  `   cd ${project}`,
+  '   git diff                                   what the agents changed',
+  `   ls .waybill/runs/${runId}    the evidence as files`,
+  `   ${join(import.meta.dirname, '..', 'bin', 'waybill')} events ${runId}`,
+  '                                              the ledger, event by event',
+  '   agents/builder.ts, waybill.config.ts       an agent, and how it is named',
+  '',
+  '   README.md has a tour of five minutes, docs/resume.md what survives which crash, docs/idempotency.md what a',
+  '   key is made of, examples/release/ a workflow with an approval. In a repository of yours: waybill init',
+  '',
+  `   All of it held, in ${((Date.now() - began) / 1000).toFixed(0)} seconds.`,
+);
+
+function namesOf(run: { readonly receipts: readonly { readonly step: { readonly name: string } }[] }): string {
+  return run.receipts.map(({ step }) => step.name).join(', ');
+}
