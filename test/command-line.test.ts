@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -277,5 +277,53 @@ describe('a run that is stopped', () => {
       exitCode: 2,
       stderr: expect.stringContaining('run_not_waiting'),
     });
+  });
+});
+
+test('R38 several tasks run in order in one run, each as its file says, and the transcript shows the findings', async () => {
+  writeFileSync(
+    join(root, 'waybill.config.ts'),
+    `import { appendFileSync } from 'node:fs';
+import { defineConfig } from 'waybill';
+let reviews = 0;
+export default defineConfig({
+  agents: {
+    builder: { handler: ({ task, action, inputs }) => {
+      appendFileSync('work.txt', \`\${task} \${action} \${inputs.goal}\\n\`);
+      return { outputs: { tests: { passed: 1, failed: 0 } } };
+    } },
+    reviewer: { handler: () => (++reviews === 1
+      ? { outputs: { verdict: 'changes_requested', findings: [{ path: 'work.txt', line: 1, message: 'say it louder' }] } }
+      : { outputs: { verdict: 'approved' } }) },
+    specMaintainer: { handler: () => ({ outputs: { verdict: 'updated' } }) },
+  },
+});
+`,
+  );
+  await waybill('tasks', 'add', 'T-B', '--title', 'Second', '--goal', 'do B');
+  await waybill('tasks', 'add', 'T-A', '--title', 'First', '--goal', 'do A', '--check', 'grep -q "do A" work.txt');
+  const { exitCode, stdout, stderr } = await waybill('run', '--task', 'T-A', '--task', 'T-B');
+  expect({ exitCode, stdout }).toEqual({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^run-\S+ succeeded\n/),
+  });
+  expect(readFileSync(join(root, 'work.txt'), 'utf8')).toBe(
+    'T-A implement do A\nT-A implement_changes do A\nT-B implement do B\n',
+  );
+  const steps = [...stderr.matchAll(/^ {2}✓ (\S+)/gm)].map(([, step]) => step);
+  expect(steps).toEqual([
+    'T-A/implement',
+    'T-A/review',
+    'T-A/implement_changes',
+    'T-A/review',
+    'T-A/update_spec',
+    'T-B/implement',
+    'T-B/review',
+    'T-B/update_spec',
+  ]);
+  expect(stderr).toContain('    - work.txt:1 say it louder\n');
+  expect(await waybill('run', '--task', 'T-A', '--task', 'T-AA')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringMatching(/there is no task T-AA[\s\S]*Did you mean T-A\?/),
   });
 });

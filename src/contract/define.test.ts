@@ -163,11 +163,11 @@ describe('defineConfig', () => {
         },
         new AbortController().signal,
       );
-    expect(await ask(agents['good'])).toEqual({
+    expect(await ask(agents.good)).toEqual({
       outputs: { did: 'build' },
       artifacts: [{ path: 'a', size: 1, digest }],
     });
-    await expect(ask(agents['bad'])).rejects.toMatchObject({
+    await expect(ask(agents.bad)).rejects.toMatchObject({
       code: 'agent_error',
       message: expect.stringContaining('artifacts[0].size'),
     });
@@ -214,7 +214,7 @@ describe('defineConfig', () => {
     expect(caught).toBeInstanceOf(WaybillError);
     if (!(caught instanceof WaybillError)) return;
     expect(caught).toMatchObject({ code: 'config_invalid', exitCode: 2 });
-    const problems = z.array(z.object({ path: z.string(), message: z.string() })).parse(caught.details?.['problems']);
+    const problems = z.array(z.object({ path: z.string(), message: z.string() })).parse(caught.details?.problems);
     expect(problems.map((problem) => problem.path).sort()).toEqual([...paths].sort());
     for (const problem of problems) expect(caught.message).toContain(problem.message);
   });

@@ -54,7 +54,7 @@ export interface ResumeRun {
 }
 
 export interface ForkRun {
-  /** A step as `show` names it: `review#2`. */
+  /** The first step to do anew: its number or name in `show --receipts`. */
   readonly from: string;
   readonly key: string | null;
   readonly acceptDrift: boolean;
