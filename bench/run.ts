@@ -29,9 +29,22 @@ if (values.quick) console.error('quick: smaller than the page says, so nothing i
 const folder = installPeers(root);
 const data = mkdtempSync(join(folder, 'data-'));
 
+const names = ['Waybill', 'Waybill, snapshot and files', ...peers] as const;
+
+async function runOne(name: (typeof names)[number], load: Load): Promise<EngineResult> {
+  const ours = join(import.meta.dirname, 'waybill-runs.ts');
+  switch (name) {
+    case 'Waybill':
+      return runEngine(ours, [], load, root);
+    case 'Waybill, snapshot and files':
+      return runEngine(ours, ['files'], load, root);
+    default:
+      return runPeer(name, folder, load);
+  }
+}
+
 /** All engines in turns, round by round, so that a noisy moment of the machine hits all alike. */
 async function measureEngines(): Promise<NamedResult[]> {
-  const names = ['Waybill', ...peers] as const;
   const measured = new Map<string, EngineResult[]>(names.map((name) => [name, []]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const name of names) {
@@ -43,10 +56,7 @@ async function measureEngines(): Promise<NamedResult[]> {
         oneSeconds: seconds,
         data: mkdtempSync(join(data, 'round-')),
       };
-      const result =
-        name === 'Waybill'
-          ? await runEngine(join(import.meta.dirname, 'waybill-runs.ts'), [], load, root)
-          : await runPeer(name, folder, load);
+      const result = await runOne(name, load);
       console.error(
         `round ${round} of ${rounds}, ${name}: ${result.runsPerSecond.toFixed(0)} runs/s, p50 ${result.p50.toFixed(2)} ms`,
       );
