@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Snapshot, SnapshotEntry, SnapshotOmission, SnapshotRequest } from '../../domain/runs/ports.ts';
-import { hexOf, parseDigest } from '../../platform/digests/digest.ts';
+import { hexOf, ownDigest } from '../../platform/digests/digest.ts';
 import { snapshotIdOf } from '../../platform/ids/snapshot-id.ts';
 import { compareEntries, treeDigest } from '../../platform/trees/tree-digest.ts';
 import type { GitOptions } from '../git/run-git.ts';
@@ -93,6 +93,10 @@ function eachWithKnown(
   known: readonly PathKey[],
   visit: (index: number, knownIndex: number | undefined) => void,
 ): void {
+  if (sameKeys(keys, known)) {
+    for (let index = 0; index < keys.length; index++) visit(index, index);
+    return;
+  }
   let at = 0;
   for (const [index, key] of keys.entries()) {
     while (at < known.length && (known[at] ?? '') < key) at++;
@@ -160,7 +164,7 @@ class Capture {
       turnEnds = performance.now() + turnMs;
     }
     const isNews = toRead.length > 0 || known === undefined || !sameKeys(known.keys, this.#listing.keys);
-    return { ...this.#finish(), isNews };
+    return { ...this.#finish(toRead.length > 0), isNews };
   }
 
   async #read(index: number): Promise<void> {
@@ -189,7 +193,7 @@ class Capture {
   #add(index: number, kind: SnapshotEntry['kind'], hex: string, size: number): void {
     this.#digests[index] = hex;
     this.#bytes += size;
-    this.#files.push({ ...shownPath(this.#key(index)), kind, size, digest: parseDigest(`sha256:${hex}`) });
+    this.#files.push({ ...shownPath(this.#key(index)), kind, size, digest: ownDigest(hex) });
   }
 
   #leaveOut(index: number, kind: Kind): void {
@@ -228,9 +232,11 @@ class Capture {
     return !isReplaced && this.#listing.keys.includes('.gitmodules');
   }
 
-  #finish(): Omit<CapturedTree, 'isNews'> {
+  #finish(hasRead: boolean): Omit<CapturedTree, 'isNews'> {
     const { rule, keys } = this.#listing;
-    const files = this.#files.sort(compareEntries);
+    // The keys were in this order, but what had to be read came last, and an escaped path is not its own key.
+    const isInOrder = !hasRead && !this.#files.some((file) => file.raw);
+    const files = isInOrder ? this.#files : this.#files.sort(compareEntries);
     const omitted = this.#omitted.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     const digest = treeDigest(rule, files);
     const snapshot: Snapshot = { id: snapshotIdOf(digest), digest, rule, files, omitted, bytes: this.#bytes };

@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Digest } from '../../contract/ids.ts';
-import { DigestStream, parseDigest } from '../../platform/digests/digest.ts';
+import { DigestStream, digestOf } from '../../platform/digests/digest.ts';
 import { systemCode } from '../../platform/files/file-write-failed.ts';
 
 export interface Content {
@@ -37,7 +36,7 @@ export async function readContent(path: string | Buffer): Promise<ContentAnswer>
 export function readLink(path: string | Buffer, stats: Stats): ContentAnswer {
   try {
     const target = readlinkSync(path, { encoding: 'buffer' });
-    return { digest: parseDigest(`sha256:${hash('sha256', target, 'hex')}`), size: target.length, stats };
+    return { digest: digestOf(target), size: target.length, stats };
   } catch (error) {
     return whyNot(error);
   }
@@ -56,7 +55,7 @@ function readSmall(path: string | Buffer): ContentAnswer | undefined {
       if (size === blockBytes) return undefined;
       if (bytes === 0) break;
     }
-    return { digest: parseDigest(`sha256:${hash('sha256', block.subarray(0, size), 'hex')}`), size, stats };
+    return { digest: digestOf(block.subarray(0, size)), size, stats };
   } finally {
     closeSync(file);
   }
