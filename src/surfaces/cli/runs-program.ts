@@ -9,7 +9,6 @@ import { listRuns } from '../../domain/runs/list-runs.ts';
 import { requestRun } from '../../domain/runs/requests.ts';
 import { type HeldRun, Runs } from '../../domain/runs/runs.ts';
 import { listReceipts, showReceipt, showRun } from '../../domain/runs/show-run.ts';
-import { readTask } from '../../domain/workspace/tasks/read-task.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
 import type { Program, RetentionReport, RunInHand, StartRun } from './program.ts';
 
@@ -144,6 +143,8 @@ async function inputOf({ workspace, configuration }: RunsProgramParts, request: 
       hint: 'Name the agents under `agents` in waybill.config.ts after their parts, or map them under `roles`.',
     });
   }
+  // Here, not above: the YAML parser is 72 modules that a run without tasks does not need.
+  const { readTask } = await import('../../domain/workspace/tasks/read-task.ts');
   const tasks = await Promise.all(request.tasks.map((id) => readTask(workspace, id)));
   return {
     tasks: tasks.map(({ id, title, goal, inputs, expectedOutputs, checks }) => ({
