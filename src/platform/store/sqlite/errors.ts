@@ -15,6 +15,8 @@ const primary = {
   notADatabase: 26,
 } as const;
 const readOnlyMoved = 1032;
+/** The file of the WAL's index cannot grow: what a disk that is full before the database is opened gives. */
+const indexCannotGrow = 4874;
 
 interface SqliteFailure {
   readonly errcode: number;
@@ -39,7 +41,8 @@ export function isBusy(error: unknown): boolean {
 export function sqliteError(error: unknown): unknown {
   if (error instanceof WaybillError || !isSqliteFailure(error)) return error;
   const details = { engine: 'sqlite', engineCode: error.errcode };
-  switch (error.errcode & 0xff) {
+  const kind = error.errcode === indexCannotGrow ? primary.full : error.errcode & 0xff;
+  switch (kind) {
     case primary.busy:
     case primary.locked:
       return new WaybillError('store_busy', 'another process keeps the database locked', {
