@@ -1,52 +1,13 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { defineWorkflow } from '../../contract/define.ts';
-import { parseId, type RunId } from '../../contract/ids.ts';
-import type { JsonObject } from '../../contract/json.ts';
-import type { AnyWorkflow } from '../../contract/workflow.ts';
+import { parseId } from '../../contract/ids.ts';
 import { loadRun } from './load-run.ts';
-import type { AgentCommand } from './ports.ts';
 import { requestRun } from './requests.ts';
 import type { HeldRun } from './runs.ts';
-import { openTestWorld, type TestProcess } from './testing/engine.ts';
-import { taskWorkflow } from './workflows/task.ts';
+import { openTestWorld } from './testing/engine.ts';
+import { counting, eventsOf } from './testing/look.ts';
 
 const actor = 'me';
-
-async function eventsOf(process: TestProcess, runId: RunId) {
-  const rows = await process.engine.store.read((tx) =>
-    tx.db.selectFrom('run_event').select(['seq', 'type', 'body']).where('run', '=', runId).orderBy('seq').execute(),
-  );
-  return rows.map((row) => ({ ...row, data: dataOf(row.body) }));
-}
-
-function dataOf(body: string): JsonObject {
-  const parsed: { data: JsonObject } = JSON.parse(body);
-  return parsed.data;
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('waited 10 s for nothing');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-const stateOf = async (process: TestProcess, runId: RunId) => (await loadRun(process.engine.store, runId)).row.state;
-
-function counting(
-  name: string,
-  executed: string[],
-  build: (count: (what: string) => string) => AnyWorkflow['start'],
-): AnyWorkflow {
-  const count = (what: string) => {
-    executed.push(what);
-    return what;
-  };
-  return defineWorkflow(name, { snapshot: 'none' }, (run, input) => build(count)(run, input));
-}
 
 test('R7 sixteen concurrent steps of one run give a ledger without gaps', async () => {
   const wide = defineWorkflow('wide', { snapshot: 'none' }, async (run) => {
@@ -165,7 +126,7 @@ test('R17 changed code stops before anything new, and names the step, the differ
     hint: expect.stringContaining('fork RUN --from build'),
   });
   expect(executed).toEqual(['build', 'ship']);
-  expect(await stateOf(changed, runId)).toBe('running');
+  expect((await loadRun(changed.engine.store, runId)).row.state).toBe('running');
   // With the old code it goes on: nothing was lost by trying.
   const back = await world.start({ workflows: [version('blue', false)] });
   expect(await (await back.runs.resume(runId, { actor })).outcome).toMatchObject({ state: 'succeeded' });
@@ -241,106 +202,6 @@ test('R18 a fork shares the receipts before the step, is linked by a row of its 
   });
 });
 
-test('R20 R42 a run that waits for an approval keeps no process, still waits after a crash, and goes on when answered', async () => {
-  const executed: string[] = [];
-  const workflow = counting('ask', executed, (count) => async (run) => {
-    await run.step('before', {}, () => count('before'));
-    const answer = await run.approval('release', { prompt: 'Ship it?' });
-    return run.step('after', { by: answer.actor }, () => count(answer.approved ? 'shipped' : 'held back'));
-  });
-  await using world = await openTestWorld({ workflows: [workflow] });
-  const first = await world.start();
-  const { runId, outcome } = await first.runs.start({ workflow: 'ask', input: null, actor });
-  expect(await outcome).toEqual({ kind: 'waiting', wakeAt: null });
-  first.die();
-  const second = await world.start();
-  const again = await second.runs.resume(runId, { actor });
-  expect(await again.outcome).toEqual({ kind: 'waiting', wakeAt: null });
-  await expect(
-    requestRun(second.engine, runId, { kind: 'approve', step: 'other', comment: null }, { actor }),
-  ).rejects.toMatchObject({ code: 'run_not_waiting' });
-  const answer = await requestRun(
-    second.engine,
-    runId,
-    { kind: 'approve', step: 'release', comment: 'yes' },
-    { actor: 'boss' },
-  );
-  expect(answer).toMatchObject({ outcome: 'done', by: 'requester' });
-  const done = await second.runs.resume(runId, { actor });
-  expect(await done.outcome).toMatchObject({ state: 'succeeded', output: 'shipped' });
-  expect(executed).toEqual(['before', 'shipped']);
-});
-
-test('R42 approve, signal and cancel reach a living holder from another process', async () => {
-  const hanging = Promise.withResolvers<void>();
-  const workflow = defineWorkflow('busy', { snapshot: 'none' }, async (run) => {
-    // One step at work keeps the holder alive while the others wait.
-    const work = run.step(
-      'work',
-      {},
-      ({ signal }) =>
-        new Promise<string>((_, reject) => {
-          hanging.resolve();
-          signal.addEventListener('abort', () => reject(new Error('ended')), { once: true });
-        }),
-    );
-    const [denied, payload] = await Promise.all([run.approval('ok', { prompt: 'Go on?' }), run.signal('go')]);
-    await run.step('told', { approved: denied.approved, payload }, () => null);
-    return work;
-  });
-  await using world = await openTestWorld({ workflows: [workflow] });
-  const holder = await world.start();
-  const other = await world.start();
-  const { runId, outcome } = await holder.runs.start({ workflow: 'busy', input: null, actor });
-  await hanging.promise;
-  await until(async () => (await loadRun(other.engine.store, runId)).pending.length === 2);
-  expect(
-    await requestRun(other.engine, runId, { kind: 'deny', step: 'ok', comment: null }, { actor: 'boss' }),
-  ).toMatchObject({ outcome: 'done', by: 'holder' });
-  expect(
-    await requestRun(other.engine, runId, { kind: 'signal', name: 'go', payload: { n: 7 } }, { actor }),
-  ).toMatchObject({ outcome: 'done', by: 'holder' });
-  await until(async () =>
-    (await loadRun(other.engine.store, runId)).receipts.some((each) => each.receipt.step.name === 'told'),
-  );
-  const told = (await loadRun(other.engine.store, runId)).receipts.find((each) => each.receipt.step.name === 'told');
-  expect(told?.receipt.inputs).toEqual({ approved: false, payload: { n: 7 } });
-  expect(await requestRun(other.engine, runId, { kind: 'cancel', comment: 'enough' }, { actor: 'boss' })).toMatchObject(
-    { outcome: 'done', state: 'canceled' },
-  );
-  expect(await outcome).toMatchObject({ kind: 'finished', state: 'canceled' });
-  const types = (await eventsOf(other, runId)).map((event) => event.type);
-  expect(types.at(-1)).toBe('run.canceled');
-  expect(await requestRun(other.engine, runId, { kind: 'cancel', comment: null }, { actor })).toMatchObject({
-    outcome: 'unchanged',
-  });
-});
-
-test('R42 cancel without a living holder is done by the requester', async () => {
-  const stuck = Promise.withResolvers<void>();
-  const workflow = defineWorkflow('hang', { snapshot: 'none' }, async (run) =>
-    run.step('hang', {}, () => {
-      stuck.resolve();
-      return new Promise<null>(() => {});
-    }),
-  );
-  await using world = await openTestWorld({ workflows: [workflow] });
-  const first = await world.start();
-  const { runId } = await first.runs.start({ workflow: 'hang', input: null, actor });
-  await stuck.promise;
-  first.die();
-  const second = await world.start();
-  expect(await requestRun(second.engine, runId, { kind: 'cancel', comment: null }, { actor })).toMatchObject({
-    outcome: 'done',
-    by: 'requester',
-  });
-  expect(await stateOf(second, runId)).toBe('canceled');
-  await expect(second.runs.resume(runId, { actor })).rejects.toMatchObject({
-    code: 'run_finished',
-    hint: expect.stringContaining('fork'),
-  });
-});
-
 test('R21 of two resumes at once one works and the other is told who has the lease', async () => {
   const gate = Promise.withResolvers<void>();
   const started = Promise.withResolvers<void>();
@@ -392,177 +253,6 @@ test('a holder that lost its lease can change nothing, and its run goes on elsew
   await expect(outcome).rejects.toMatchObject({ code: 'stale_epoch' });
   const next = await world.start();
   expect(await (await next.runs.resume(runId, { actor })).outcome).toMatchObject({ state: 'succeeded', output: 'end' });
-});
-
-test('R23 a change of the tree with no step in flight needs --accept-drift, and later keys use the new tree', async () => {
-  const keys: AgentCommand[] = [];
-  const workflow = defineWorkflow('drift', async (run) => {
-    await run.agent('worker', { action: 'first' });
-    await run.approval('go', { prompt: 'Go on?' });
-    await run.agent('worker', { action: 'second' });
-    return null;
-  });
-  const worker = async (command: AgentCommand) => {
-    keys.push(command);
-    return { outputs: {}, artifacts: [] };
-  };
-  await using world = await openTestWorld({ workflows: [workflow], agents: { worker } });
-  const { runs, engine } = await world.start();
-  const { runId, outcome } = await runs.start({ workflow: 'drift', input: null, actor });
-  await outcome;
-  await writeFile(join(world.root, 'edited.txt'), 'by hand');
-  await requestRun(engine, runId, { kind: 'approve', step: 'go', comment: null }, { actor });
-  await expect(runs.resume(runId, { actor })).rejects.toMatchObject({
-    code: 'drift',
-    message: expect.stringContaining('edited.txt (added)'),
-    hint: expect.stringContaining('--accept-drift'),
-  });
-  const accepted = await runs.resume(runId, { actor, acceptDrift: true });
-  expect(await accepted.outcome).toMatchObject({ state: 'succeeded' });
-  const { receipts } = await loadRun(engine.store, runId);
-  const [first, , second] = receipts.map((each) => each.receipt);
-  expect(first?.snapshot).not.toBe(second?.snapshot);
-  expect(keys.map((command) => command.snapshot?.digest)).toEqual([first?.snapshot, second?.snapshot]);
-});
-
-test('R23 changes made while a step was in flight are listed as that attempt and do not stop the resume', async () => {
-  const sent: AgentCommand[] = [];
-  const half = Promise.withResolvers<void>();
-  const workflow = defineWorkflow('halfway', async (run) => (await run.agent('worker', { action: 'edit' })).outputs);
-  await using world = await openTestWorld({ workflows: [workflow] });
-  const dying = async (command: AgentCommand) => {
-    sent.push(command);
-    await writeFile(join(world.root, 'half.txt'), 'half');
-    half.resolve();
-    return new Promise<never>(() => {});
-  };
-  const finishing = async (command: AgentCommand) => {
-    sent.push(command);
-    return { outputs: { done: true }, artifacts: [] };
-  };
-  const first = await world.start({ agents: { worker: dying } });
-  const { runId } = await first.runs.start({ workflow: 'halfway', input: null, actor });
-  await half.promise;
-  first.die();
-  const second = await world.start({ agents: { worker: finishing } });
-  expect(await (await second.runs.resume(runId, { actor })).outcome).toMatchObject({ state: 'succeeded' });
-  const interrupted = (await eventsOf(second, runId)).find((event) => event.type === 'attempt.interrupted');
-  expect(interrupted?.data).toMatchObject({ changes: [{ path: 'half.txt', change: 'added' }], changed: 1 });
-  expect(sent.map((command) => [command.attempt, command.resent])).toEqual([
-    [1, false],
-    [2, true],
-  ]);
-  expect(sent[0]?.idempotencyKey).toBe(sent[1]?.idempotencyKey);
-});
-
-const taskInput = (changes: JsonObject = {}): JsonObject => ({
-  tasks: [{ id: 'T-1', title: 'A task', goal: 'Do it' }],
-  roles: { builder: 'builder', reviewer: 'reviewer', specMaintainer: 'spec' },
-  maxIterations: 3,
-  ...changes,
-});
-
-const tested = { tests: { passed: 1, failed: 0 } };
-
-function team(parts: { builder?: JsonObject; reviews?: number; specs?: number }, log: AgentCommand[] = []) {
-  const answer = (outputs: (command: AgentCommand) => JsonObject) => async (command: AgentCommand) => {
-    log.push(command);
-    return { outputs: outputs(command), artifacts: [] };
-  };
-  const left = { reviews: parts.reviews ?? 0, specs: parts.specs ?? 0 };
-  return {
-    builder: answer(() => parts.builder ?? tested),
-    reviewer: answer(() =>
-      left.reviews-- > 0 ? { verdict: 'changes_requested', findings: [{ say: 'rename it' }] } : { verdict: 'approved' },
-    ),
-    spec: answer(() =>
-      left.specs-- > 0 ? { verdict: 'changes_requested', findings: ['say why'] } : { verdict: 'updated' },
-    ),
-  };
-}
-
-test.each([
-  { reviews: 0, specs: 0, expected: 'implement review update_spec' },
-  { reviews: 2, specs: 0, expected: 'implement review implement_changes review implement_changes review update_spec' },
-  { reviews: 0, specs: 1, expected: 'implement review update_spec implement_changes review update_spec' },
-])(
-  'R14 task with $reviews reviews and $specs spec updates that ask for changes',
-  async ({ reviews, specs, expected }) => {
-    const log: AgentCommand[] = [];
-    await using world = await openTestWorld({ workflows: [taskWorkflow], agents: team({ reviews, specs }, log) });
-    const { runs } = await world.start();
-    const { outcome } = await runs.start({ workflow: 'task', input: taskInput(), tasks: ['T-1'], actor });
-    expect(await outcome).toMatchObject({ state: 'succeeded' });
-    expect(log.map((command) => command.action).join(' ')).toBe(expected);
-    const second = log.find((command) => command.action === 'implement_changes');
-    if (reviews + specs > 0)
-      expect(second?.inputs.findings).toEqual(reviews > 0 ? [{ say: 'rename it' }] : ['say why']);
-    // R3 each pass has a key of its own.
-    expect(new Set(log.map((command) => command.idempotencyKey)).size).toBe(log.length);
-  },
-);
-
-test('R14 maxIterations ends the run as failed with a code', async () => {
-  await using world = await openTestWorld({ workflows: [taskWorkflow], agents: team({ reviews: 99 }) });
-  const { runs } = await world.start();
-  const { outcome } = await runs.start({ workflow: 'task', input: taskInput(), tasks: ['T-1'], actor });
-  expect(await outcome).toMatchObject({ state: 'failed', failure: { code: 'max_iterations' } });
-});
-
-test.each([
-  [{}, {}, 'test_result_missing'],
-  [{ tests: 'all fine' }, {}, 'test_result_malformed'],
-  [{ tests: { passed: 1, failed: 1, failures: ['parser'] } }, {}, 'tests_failed'],
-  [{ tests: { passed: 1, failed: 1 } }, { allowedFailures: ['parser'] }, 'tests_failed'],
-])('R15 a builder that answers %j fails the step', async (builder, changes, code) => {
-  await using world = await openTestWorld({ workflows: [taskWorkflow], agents: team({ builder }) });
-  const { runs, failures } = await world.start();
-  const { outcome } = await runs.start({ workflow: 'task', input: taskInput(changes), tasks: ['T-1'], actor });
-  expect(await outcome).toMatchObject({ state: 'failed', failure: { code } });
-  expect(failures).toMatchObject([{ code, step: 'implement' }]);
-});
-
-test('R15 declared failures are allowed to fail', async () => {
-  const builder = { tests: { passed: 1, failed: 1, failures: ['parser'] } };
-  await using world = await openTestWorld({ workflows: [taskWorkflow], agents: team({ builder }) });
-  const { runs } = await world.start();
-  const { outcome } = await runs.start({
-    workflow: 'task',
-    input: taskInput({ allowedFailures: ['parser'] }),
-    tasks: ['T-1'],
-    actor,
-  });
-  expect(await outcome).toMatchObject({ state: 'succeeded' });
-});
-
-test('R38 R20 several tasks run in order in one run, and a crash in the second resumes there', async () => {
-  const log: AgentCommand[] = [];
-  const tasks = ['T-1', 'T-2', 'T-3'].map((id) => ({ id, title: id, goal: 'Do it' }));
-  const stuck = Promise.withResolvers<void>();
-  await using world = await openTestWorld({ workflows: [taskWorkflow] });
-  const whole = team({}, log);
-  const hanging = {
-    ...whole,
-    reviewer: async (command: AgentCommand) => {
-      if (command.task !== 'T-2') return whole.reviewer(command);
-      stuck.resolve();
-      return new Promise<never>(() => {});
-    },
-  };
-  const first = await world.start({ agents: hanging });
-  const { runId } = await first.runs.start({
-    workflow: 'task',
-    input: taskInput({ tasks }),
-    tasks: tasks.map((task) => task.id),
-    actor,
-  });
-  await stuck.promise;
-  first.die();
-  const second = await world.start({ agents: whole });
-  expect(await (await second.runs.resume(runId, { actor })).outcome).toMatchObject({ state: 'succeeded' });
-  expect(log.map((command) => `${command.task} ${command.action}`)).toEqual(
-    tasks.flatMap(({ id }) => ['implement', 'review', 'update_spec'].map((action) => `${id} ${action}`)),
-  );
 });
 
 test('a secret in an input is redacted before it is hashed, stored or seen by the workflow', async () => {
