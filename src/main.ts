@@ -23,6 +23,9 @@ const { version } = readPackage();
 /** Without a token, whoever may use this machine's files is who acts. */
 const actor = `local:${userInfo().uid}`;
 
+/** How long envelopes are kept unless configured otherwise. Above the first await, or it would not exist yet. */
+const keepEnvelopesDays = 90;
+
 const spans = new SpanBuffer();
 let capture: ErrorCapture | undefined;
 
@@ -256,9 +259,6 @@ function papersOf(engine: Engine, workspace: Workspace): Pick<Program, 'exportRu
     },
   };
 }
-
-/** How long envelopes are kept unless configured otherwise. */
-const keepEnvelopesDays = 90;
 
 async function runRetention(errors: ErrorStore, { dryRun }: { readonly dryRun: boolean }): Promise<RetentionReport> {
   const report = await errors.cleanup({ keepDays: keepEnvelopesDays, dryRun });

@@ -159,6 +159,17 @@ describe('run', () => {
   });
 });
 
+test('F33 retention run says what it removed, kept and why', async () => {
+  const report = z.object({
+    dryRun: z.boolean(),
+    tables: z.array(z.object({ table: z.string(), removed: z.int(), kept: z.int(), reason: z.string() })).min(1),
+  });
+  await waybill('show', 'run-20260101-000000-00000000'); // leaves one envelope
+  const { tables, dryRun } = await document(report, 'retention', 'run', '--dry-run');
+  expect(dryRun).toBe(true);
+  expect(tables[0]).toEqual({ table: 'infra_error_events', removed: 0, kept: 1, reason: 'kept for 90 days' });
+});
+
 describe('a run that is stopped', () => {
   test.each([
     ['SIGINT', 130],
