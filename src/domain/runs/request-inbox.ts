@@ -1,10 +1,12 @@
 import type { RunId } from '../../contract/ids.ts';
 import type { Engine } from './engine.ts';
 import type { Execution } from './execution/execution.ts';
+import { sql } from './ledger/statements.ts';
 import { answers, doneRow, type RequestRow, requestEvents } from './requests.ts';
 import { settleWait } from './steps/wait-step.ts';
 
 const everyMs = 100;
+const anyOpen = sql('SELECT 1 FROM run_request WHERE done_at IS NULL LIMIT 1');
 
 /**
  * Where the holder learns what others ask of its runs: one timer and one read for all runs of this process.
@@ -36,10 +38,13 @@ export class RequestInbox {
     if (this.#reading) return;
     this.#reading = true;
     try {
-      const open = await this.#engine.store.read((tx) =>
+      // Most of the time there is nothing, and finding that must not cost the loading of a query builder.
+      const [open] = await this.#engine.store.select(anyOpen, []);
+      if (open === undefined) return;
+      const requests = await this.#engine.store.read((tx) =>
         tx.db.selectFrom('run_request').selectAll().where('done_at', 'is', null).orderBy('created_at').execute(),
       );
-      for (const request of open) {
+      for (const request of requests) {
         const execution = this.#held.get(request.run);
         if (execution !== undefined) await this.#serve(execution, request);
       }

@@ -1,11 +1,12 @@
 import type { PreparedSql } from '../../../platform/store/store.ts';
 
-/** The statements of the hot path, each prepared once per connection. Values come in the order of the columns. */
-function sql(text: string): PreparedSql {
+/** A statement for both engines, written with `?`. Make each a constant of its module: it is prepared once. */
+export function sql(text: string): PreparedSql {
   let place = 0;
   return { sqlite: text, postgres: text.replace(/\?/g, () => `$${++place}`) };
 }
 
+// The statements of the hot path. Values come in the order of the columns.
 export const insertRun = sql(
   `INSERT INTO run (id, workflow, tasks, state, actor, root, snapshot_mode, snapshot_id, snapshot_digest, tree_digest,
     head_seq, head_digest, receipts, epoch, holder, lease_expires_at, idempotency_key, request_digest, created_at, started_at)
