@@ -4,7 +4,7 @@ import { canonicalJson } from '../../../platform/canonical-json/canonical-json.t
 import { assertSame, Broken } from './broken-link.ts';
 import { type BundleMembers, bundleDigest, bundleText, firstUnreadableEvent } from './bundle-text.ts';
 import type { EventText, EvidenceSource } from './evidence-source.ts';
-import { readText } from './read-text.ts';
+import { decodeUtf8, readBytes } from './read-text.ts';
 
 /** The frame of a bundle. Its events and receipts are looked at one by one, so that the first broken one is named. */
 const frameSchema = bundleSchema.extend({
@@ -17,12 +17,12 @@ type Frame = z.infer<typeof frameSchema>;
 
 /** A bundle file. @throws WaybillError `file_read_failed`; Broken when it is not one */
 export async function bundleSource(file: string): Promise<EvidenceSource> {
-  return bundleSourceOf(await readText(file, 'the bundle'));
+  return bundleSourceOf(await readBytes(file));
 }
 
-/** The text of a bundle file. @throws Broken when it is not one */
-export function bundleSourceOf(text: string): EvidenceSource {
-  const bundle = frameOf(text);
+/** The content of a bundle file. @throws Broken when it is not one */
+export function bundleSourceOf(file: Buffer): EvidenceSource {
+  const bundle = frameOf(file);
   const manifests = new Map(bundle.snapshots.map((manifest) => [manifest.digest, manifest]));
   return {
     run: bundle.run,
@@ -44,19 +44,19 @@ export function bundleSourceOf(text: string): EvidenceSource {
       const bytes = bundle.blobs[digest];
       return bytes === undefined ? 'missing' : Buffer.from(bytes, 'base64');
     },
-    checkWhole: () => checkFrame(bundle, text),
+    checkWhole: () => checkFrame(bundle, file),
   };
 }
 
 /** @throws Broken naming the event, where it is one that cannot be read */
-function frameOf(text: string): Frame {
+function frameOf(file: Buffer): Frame {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(decodeUtf8(file));
   } catch (error) {
-    const event = firstUnreadableEvent(text);
+    const event = firstUnreadableEvent(file);
     const where = event === null ? 'the bundle' : `event ${event}`;
-    throw new Broken('format', where, 'JSON', error instanceof Error ? error.message : String(error));
+    throw new Broken('format', where, 'JSON in UTF-8', error instanceof Error ? error.message : String(error));
   }
   const parsed = frameSchema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -82,8 +82,8 @@ function textOf(value: unknown, where: string): string {
 }
 
 /** The whole is what was exported, down to the byte. */
-function checkFrame(bundle: BundleMembers, text: string): void {
+function checkFrame(bundle: BundleMembers, file: Buffer): void {
   assertSame('digest', 'the bundle', bundleDigest(bundle), String(bundle.digest));
-  if (bundleText(bundle) !== text)
-    throw new Broken('canonical form', 'the bundle', 'the text its content gives', 'another');
+  if (file.equals(Buffer.from(bundleText(bundle)))) return;
+  throw new Broken('canonical form', 'the bundle', 'the text its content gives', 'another');
 }

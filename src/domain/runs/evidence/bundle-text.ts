@@ -1,6 +1,7 @@
 import type { Bundle } from '../../../contract/evidence.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
+import { decodeUtf8 } from './read-text.ts';
 
 /** The members of a bundle in the order of its file: small facts first, bytes last. */
 const order = [
@@ -56,18 +57,24 @@ function listed(lines: readonly string[]): string[] {
   return lines.map((line, index) => (index === lines.length - 1 ? line : `${line},`));
 }
 
-/** The event on which the text stops being JSON, if it is one; for a file that cannot be parsed as a whole. */
-export function firstUnreadableEvent(text: string): number | null {
-  const begin = text.indexOf('\n"events":[\n');
-  if (begin < 0) return null;
-  const lines = text.slice(begin + '\n"events":[\n'.length).split('\n');
-  for (const [index, line] of lines.entries()) {
-    if (line === '],') return null;
+const eventsBegin = Buffer.from('\n"events":[\n');
+
+/** The first event whose line cannot be read, if there is one: for a file that cannot be read as a whole. */
+export function firstUnreadableEvent(file: Buffer): number | null {
+  const before = file.indexOf(eventsBegin);
+  if (before < 0) return null;
+  let start = before + eventsBegin.length;
+  for (let event = 1; start < file.length; event++) {
+    const newline = file.indexOf(0x0a, start);
+    const end = newline < 0 ? file.length : newline;
     try {
+      const line = decodeUtf8(file.subarray(start, end));
+      if (line === '],') return null;
       JSON.parse(line.replace(/,$/, ''));
     } catch {
-      return index + 1;
+      return event;
     }
+    start = end + 1;
   }
   return null;
 }

@@ -13,7 +13,7 @@ import { checkEvidence } from './check-evidence.ts';
 import type { LedgerFacts } from './ledger-fold.ts';
 import { openSteps } from './open-steps.ts';
 import { parseTime } from './parse-time.ts';
-import { readText } from './read-text.ts';
+import { decodeUtf8, readBytes } from './read-text.ts';
 
 export interface ImportedRun {
   readonly runId: RunId;
@@ -55,9 +55,9 @@ export async function importBundle(engine: Importing, file: string, actor: strin
 
 async function readVerified(file: string): Promise<{ readonly bundle: Bundle; readonly facts: LedgerFacts }> {
   try {
-    const text = await readText(file, 'the bundle');
-    const facts = await checkEvidence(bundleSourceOf(text), { events: 0, receipts: 0, blobs: 0, snapshots: 0 });
-    return { bundle: bundleSchema.parse(JSON.parse(text)), facts };
+    const content = await readBytes(file);
+    const facts = await checkEvidence(bundleSourceOf(content), { events: 0, receipts: 0, blobs: 0, snapshots: 0 });
+    return { bundle: bundleSchema.parse(JSON.parse(decodeUtf8(content))), facts };
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
     throw new WaybillError('bundle_invalid', `the bundle is not intact: ${error.message}`, {

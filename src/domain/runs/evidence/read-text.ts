@@ -7,15 +7,23 @@ import { Broken } from './broken-link.ts';
 /** Longer than any line a ledger can hold: a file without newlines shall not fill the memory. */
 const longestLine = 64 << 20;
 
-/** The text of a file. @throws WaybillError `file_read_failed`; Broken when it is not UTF-8 */
-export async function readText(path: string, where: string): Promise<string> {
-  let bytes: Buffer;
+/** The bytes of a file. @throws WaybillError `file_read_failed` */
+export async function readBytes(path: string): Promise<Buffer> {
   try {
-    bytes = await readFile(path);
+    return await readFile(path);
   } catch (error) {
     throw readFailed(path, error);
   }
-  return decode(bytes, where);
+}
+
+/** The text of a file. @throws WaybillError `file_read_failed`; Broken when it is not UTF-8 */
+export async function readText(path: string, where: string): Promise<string> {
+  return decode(await readBytes(path), where);
+}
+
+/** Text of bytes that are UTF-8 to the last one. @throws TypeError when they are not */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
 /** Like `readText`; undefined when there is no such file. */
@@ -61,7 +69,7 @@ export async function* readLines(path: string, nameOf: (line: number) => string)
 
 function decode(bytes: Uint8Array, where: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decodeUtf8(bytes);
   } catch {
     throw new Broken('format', where, 'UTF-8', 'other bytes');
   }

@@ -28,6 +28,17 @@ export const failing = defineWorkflow('failing', { snapshot: 'none' }, async (ru
   return null;
 });
 
+/** Gets over one failed step and ends in another: of its receipts 1 and 3 are good. */
+export const failingTwice = defineWorkflow('failing-twice', { snapshot: 'none' }, async (run) => {
+  const fail = () => {
+    throw new Error('this step always fails');
+  };
+  const one = await run.step('one', {}, () => 1);
+  const two = await run.step('optional', { one }, fail).catch(() => 2);
+  const three = await run.step('three', { two }, () => 3);
+  return await run.step('bad', { three }, fail);
+});
+
 /** One step, an approval, one more. */
 export const approving = defineWorkflow('approving', { snapshot: 'none' }, async (run) => {
   const before = await run.step('before', {}, () => 'ready');
@@ -35,4 +46,4 @@ export const approving = defineWorkflow('approving', { snapshot: 'none' }, async
   return await run.step('after', { before, approved: answer.approved }, () => 'done');
 });
 
-export const testWorkflows = [threeSteps, wide, failing, approving];
+export const testWorkflows = [threeSteps, wide, failing, failingTwice, approving];

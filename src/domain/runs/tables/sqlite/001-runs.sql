@@ -127,8 +127,11 @@ BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a ledger event is never chan
 CREATE TRIGGER run_event_delete BEFORE DELETE ON run_event
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a ledger event is never deleted'); END;
 
+-- Only the good ones of the receipts of a run that is not here may have come along, with a run that shares them.
 CREATE TRIGGER receipt_insert BEFORE INSERT ON receipt
 WHEN NEW.number IS NOT COALESCE((SELECT number + 1 FROM receipt WHERE run = NEW.run ORDER BY number DESC LIMIT 1), 1)
+  AND (EXISTS (SELECT 1 FROM run WHERE id = NEW.run)
+    OR EXISTS (SELECT 1 FROM receipt WHERE run = NEW.run AND number = NEW.number))
 BEGIN SELECT RAISE(ABORT, 'waybill:receipt_conflict: this is not the next receipt of the run'); END;
 CREATE TRIGGER receipt_update BEFORE UPDATE ON receipt
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a receipt is never changed'); END;
