@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+
+/** How long one command of a page may take, in milliseconds. */
+const patience = 120_000;
+const runId = /run-\d{8}-\d{6}-[0-9a-f]{8}/g;
+
+/**
+ * Runs a page of documentation: in a new folder, in order, it writes each code block that begins with `// NAME.ts` (or
+ * `# NAME.md`) to that file, and runs each command of a `console` block, a line that begins with `$ `.
+ * @returns the page with what the commands print now; ids of runs in later commands are those of this time
+ */
+export async function runTour(page: string): Promise<{ readonly page: string; readonly commands: number }> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'waybill-docs-')));
+  const root = join(folder, 'shop');
+  try {
+    await mkdir(join(folder, 'bin'));
+    await mkdir(root);
+    await symlink(join(import.meta.dirname, '..', '..', 'bin', 'waybill'), join(folder, 'bin', 'waybill'));
+    return await new Tour(folder, root).run(page);
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+class Tour {
+  readonly #folder: string;
+  readonly #root: string;
+  /** Ids of runs as the page has them, and those of this time. */
+  readonly #ids = new Map<string, string>();
+  #commands = 0;
+
+  constructor(folder: string, root: string) {
+    this.#folder = folder;
+    this.#root = root;
+  }
+
+  async run(page: string): Promise<{ readonly page: string; readonly commands: number }> {
+    let done = '';
+    let at = 0;
+    for (const block of page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)) {
+      const [whole, language = '', content = ''] = block;
+      const now = language === 'console' ? `\`\`\`console\n${await this.#console(content)}\`\`\`` : whole;
+      if (language !== 'console') await this.#file(content);
+      // Prose between the blocks names runs too.
+      done += this.#renamed(page.slice(at, block.index)) + now;
+      at = block.index + whole.length;
+    }
+    return { page: done + this.#renamed(page.slice(at)), commands: this.#commands };
+  }
+
+  async #file(content: string): Promise<void> {
+    const name = /^(?:\/\/|#) (\S+\.\w+)\n/.exec(content)?.[1];
+    if (name === undefined) return;
+    await mkdir(dirname(join(this.#root, name)), { recursive: true });
+    await writeFile(join(this.#root, name), content);
+  }
+
+  async #console(content: string): Promise<string> {
+    let printed = '';
+    for (const part of content.split(/^(?=\$ )/m)) {
+      const [first = '', ...before] = part.split('\n');
+      if (!first.startsWith('$ ')) {
+        printed += part;
+        continue;
+      }
+      const command = this.#renamed(first.slice(2));
+      const output = await this.#execute(command);
+      this.#learn(before.join('\n'), output);
+      printed += `$ ${command}\n${output}`;
+    }
+    return printed;
+  }
+
+  async #execute(command: string): Promise<string> {
+    this.#commands += 1;
+    const identity = { NAME: 'demo', EMAIL: 'demo@localhost' };
+    const env = {
+      PATH: [join(this.#folder, 'bin'), process.env.PATH].join(delimiter),
+      HOME: this.#folder,
+      LANG: 'C.UTF-8',
+      GIT_AUTHOR_NAME: identity.NAME,
+      GIT_AUTHOR_EMAIL: identity.EMAIL,
+      GIT_COMMITTER_NAME: identity.NAME,
+      GIT_COMMITTER_EMAIL: identity.EMAIL,
+    };
+    const output = await new Promise<string>((resolve, reject) => {
+      const script = `{ ${command}\n} 2>&1`;
+      execFile('bash', ['-c', script], { cwd: this.#root, env, timeout: patience }, (error, stdout) => {
+        if (error?.killed === true) reject(new Error(`took longer than ${patience} ms: ${command}`));
+        else resolve(stdout);
+      });
+    });
+    const text = output
+      .replaceAll(this.#root, '~/shop')
+      .replaceAll(this.#folder, '~')
+      // What the shell of these commands says of a killed one, as the shell of a person says it.
+      .replaceAll(/^bash: line \d+: +\d+ Killed .*$/gm, 'Killed')
+      .trimEnd();
+    return text === '' ? '' : `${text.replaceAll(/ +$/gm, '')}\n`;
+  }
+
+  /** The runs that are new in an output are those that were new in it when the page was written. */
+  #learn(before: string, now: string): void {
+    const fresh = (text: string, known: ReadonlySet<string>) => [
+      ...new Set([...text.matchAll(runId)].map(([id]) => id).filter((id) => !known.has(id))),
+    ];
+    const then = fresh(before, new Set(this.#ids.keys()));
+    const ids = fresh(now, new Set(this.#ids.values()));
+    for (const [index, id] of ids.entries()) this.#ids.set(then[index] ?? id, id);
+  }
+
+  #renamed(text: string): string {
+    return text.replaceAll(runId, (id) => this.#ids.get(id) ?? id);
+  }
+}
