@@ -86,46 +86,49 @@ test('questions that are asked together share one look (part of D16)', async () 
   expect(statSync(calls).size).toBe('x\n'.length * 2);
 });
 
-test.runIf(process.platform === 'linux')('facts are read again when something changed, and only then (part of D16)', async () => {
-  const calls = join(folder, 'calls');
-  const command = script(`echo x >> ${calls}; exec git "$@"`);
-  const port = createCheckoutPort({ clock: systemClock, git: { command } });
-  git('init', '-q', '-b', 'main');
-  for (const path of ['src/deep', 'docs', 'dist', '.waybill']) mkdirSync(join(root, path), { recursive: true });
-  for (const path of ['a', 'src/b', 'src/deep/c', 'docs/d', 'dist/e', '.waybill/f'])
-    writeFileSync(join(root, path), '1');
-  writeFileSync(join(root, '.gitignore'), 'dist/\n.waybill/\n');
-  git('add', '-A');
-  git('commit', '-q', '-m', 'x');
-  await port.facts(root);
-  let last = await port.facts(root);
-  const changes: (() => unknown)[] = [
-    () => writeFileSync(join(root, 'src/deep/c'), '2'),
-    () => git('add', '-A'),
-    () => git('commit', '-q', '-m', 'y'),
-    () => git('commit', '-q', '--amend', '-m', 'z'),
-    () => git('checkout', '-q', '-b', 'other'),
-    () => git('remote', 'add', 'origin', 'https://host.test/x.git'),
-    () => mkdirSync(join(root, 'docs/new')),
-    () => writeFileSync(join(root, 'docs/new/file'), '1'),
-    () => rmSync(join(root, 'docs/new'), { recursive: true }),
-    () => rmSync(join(root, 'a')),
-    () => git('checkout', '-q', 'a'),
-  ];
-  for (const change of changes) {
-    writeFileSync(calls, '');
-    writeFileSync(join(root, 'dist/e'), `${Math.random()}`);
-    writeFileSync(join(root, '.waybill/f'), `${Math.random()}`);
-    expect(await port.facts(root)).toBe(last);
-    expect(await port.facts(root)).toBe(last);
-    expect(statSync(calls).size).toBe(0);
-    change();
-    const [now, truth] = [await port.facts(root), await facts()];
-    expect({ ...now, readAt: 0 }).toEqual({ ...truth, readAt: 0 });
-    expect(now.readAt).toBeGreaterThan(last.readAt);
-    last = await port.facts(root);
-  }
-});
+test.runIf(process.platform === 'linux')(
+  'facts are read again when something changed, and only then (part of D16)',
+  async () => {
+    const calls = join(folder, 'calls');
+    const command = script(`echo x >> ${calls}; exec git "$@"`);
+    const port = createCheckoutPort({ clock: systemClock, git: { command } });
+    git('init', '-q', '-b', 'main');
+    for (const path of ['src/deep', 'docs', 'dist', '.waybill']) mkdirSync(join(root, path), { recursive: true });
+    for (const path of ['a', 'src/b', 'src/deep/c', 'docs/d', 'dist/e', '.waybill/f'])
+      writeFileSync(join(root, path), '1');
+    writeFileSync(join(root, '.gitignore'), 'dist/\n.waybill/\n');
+    git('add', '-A');
+    git('commit', '-q', '-m', 'x');
+    await port.facts(root);
+    let last = await port.facts(root);
+    const changes: (() => unknown)[] = [
+      () => writeFileSync(join(root, 'src/deep/c'), '2'),
+      () => git('add', '-A'),
+      () => git('commit', '-q', '-m', 'y'),
+      () => git('commit', '-q', '--amend', '-m', 'z'),
+      () => git('checkout', '-q', '-b', 'other'),
+      () => git('remote', 'add', 'origin', 'https://host.test/x.git'),
+      () => mkdirSync(join(root, 'docs/new')),
+      () => writeFileSync(join(root, 'docs/new/file'), '1'),
+      () => rmSync(join(root, 'docs/new'), { recursive: true }),
+      () => rmSync(join(root, 'a')),
+      () => git('checkout', '-q', 'a'),
+    ];
+    for (const change of changes) {
+      writeFileSync(calls, '');
+      writeFileSync(join(root, 'dist/e'), `${Math.random()}`);
+      writeFileSync(join(root, '.waybill/f'), `${Math.random()}`);
+      expect(await port.facts(root)).toBe(last);
+      expect(await port.facts(root)).toBe(last);
+      expect(statSync(calls).size).toBe(0);
+      change();
+      const [now, truth] = [await port.facts(root), await facts()];
+      expect({ ...now, readAt: 0 }).toEqual({ ...truth, readAt: 0 });
+      expect(now.readAt).toBeGreaterThan(last.readAt);
+      last = await port.facts(root);
+    }
+  },
+);
 
 test('D17 no checkout, no commit, no remote, no folder: unknown with the reason, never "clean"', async () => {
   const none = await facts();
