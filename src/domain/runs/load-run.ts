@@ -24,7 +24,11 @@ export interface LoadedRun {
 export async function readRunRow(tx: ReadTx, runId: RunId): Promise<RunRow> {
   const row = await tx.db.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
   if (row !== undefined) return row;
-  throw new WaybillError('run_not_found', `there is no run ${runId} in this workspace`, {
+  throw runNotFound(runId);
+}
+
+export function runNotFound(runId: RunId): WaybillError {
+  return new WaybillError('run_not_found', `there is no run ${runId} in this workspace`, {
     hint: 'List the runs with `waybill runs`.',
   });
 }

@@ -1,3 +1,4 @@
+import type { Selectable } from 'kysely';
 import { z } from 'zod';
 import { provenanceSchema, type RunProvenance, type RunState } from '../../contract/evidence.ts';
 import { parseId } from '../../contract/ids.ts';
@@ -11,11 +12,21 @@ import { livingHolder } from './lease/lease.ts';
 import { pendingOf, type RunRow } from './load-run.ts';
 import type { HostPort } from './ports.ts';
 import { isTerminal, readState } from './states.ts';
+import type { PendingStepTable, RunLinkTable } from './tables.ts';
 
 /** From where a run is looked at: liveness of a holder depends on the machine and the moment. */
 export interface Viewpoint {
   readonly host: HostPort;
   readonly now: Micros;
+}
+
+/** What belongs to a run beside its row. */
+export interface RunSurroundings {
+  readonly pending: readonly Selectable<PendingStepTable>[];
+  /** Links in which it is the new run or the origin. */
+  readonly links: readonly Selectable<RunLinkTable>[];
+  /** Body of its first event. */
+  readonly first: string | undefined;
 }
 
 /** Runs as every surface shows them, in the order of their rows; a fixed number of queries however many they are. */
@@ -41,18 +52,23 @@ export async function runStates(tx: ReadTx, rows: readonly RunRow[], from: Viewp
     .where('seq', '=', 1)
     .execute();
   return rows.map((row) => {
-    const first = firsts.find(({ run }) => run === row.id);
-    return {
-      ...facts(row),
-      ...progress(row, pending.filter(({ run }) => run === row.id).map(pendingOf)),
-      ...holding(row, from),
-      origin: originOf(links.find(({ run }) => run === row.id)),
-      sharedBy: links
-        .filter((link) => link.origin_run === row.id && link.run !== row.id)
-        .map(({ run, kind }) => ({ runId: run, kind })),
-      provenance: first === undefined ? null : provenanceOf(first.body),
-    };
+    const first = firsts.find(({ run }) => run === row.id)?.body;
+    return runState(row, { pending: pending.filter(({ run }) => run === row.id), links, first }, from);
   });
+}
+
+/** One run as every surface shows it. */
+export function runState(row: RunRow, { pending, links, first }: RunSurroundings, from: Viewpoint): RunState {
+  return {
+    ...facts(row),
+    ...progress(row, pending.map(pendingOf)),
+    ...holding(row, from),
+    origin: originOf(links.find(({ run }) => run === row.id)),
+    sharedBy: links
+      .filter((link) => link.origin_run === row.id && link.run !== row.id)
+      .map(({ run, kind }) => ({ runId: run, kind })),
+    provenance: first === undefined ? null : provenanceOf(first),
+  };
 }
 
 function facts(row: RunRow) {

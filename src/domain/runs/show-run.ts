@@ -1,9 +1,12 @@
 import { WaybillError } from '../../contract/errors.ts';
 import type { Receipt, RunState } from '../../contract/evidence.ts';
 import type { RunId } from '../../contract/ids.ts';
+import type { Store } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
-import { readRunRow } from './load-run.ts';
-import { runStates } from './run-states.ts';
+import { sql } from './ledger/statements.ts';
+import { type RunRow, readRunRow, runNotFound } from './load-run.ts';
+import { eventRow, linkRow, parseRows, pendingRow, runRow } from './rows.ts';
+import { runState } from './run-states.ts';
 import { parseReceipt } from './steps/receipt.ts';
 
 /** What looking at runs needs of the engine. */
@@ -17,14 +20,26 @@ export interface ListedReceipt {
   readonly shared: boolean;
 }
 
-/** A run as it is now. @throws WaybillError `run_not_found` */
+const selectRun = sql('SELECT * FROM run WHERE id = ?');
+const selectPending = sql('SELECT * FROM pending_step WHERE run = ? ORDER BY first_seq');
+const selectLinks = sql('SELECT * FROM run_link WHERE run = ? OR origin_run = ? ORDER BY run');
+const selectFirst = sql('SELECT seq, type, body, digest FROM run_event WHERE run = ? AND seq = 1');
+
+/** A run as it is now, read without a query builder: every command that works on a run ends with it. @throws WaybillError `run_not_found` */
 export async function showRun(engine: Looking, runId: RunId): Promise<RunState> {
-  const from = { host: engine.host, now: engine.clock.now() };
-  return engine.store.read(async (tx) => {
-    const [state] = await runStates(tx, [await readRunRow(tx, runId)], from);
-    if (state === undefined) throw new Error('one row gave no state');
-    return state;
-  });
+  const { store } = engine;
+  const row = await findRun(store, runId);
+  const pending = parseRows(pendingRow, await store.select(selectPending, [runId]));
+  const links = parseRows(linkRow, await store.select(selectLinks, [runId, runId]));
+  const [first] = parseRows(eventRow, await store.select(selectFirst, [runId]));
+  return runState(row, { pending, links, first: first?.body }, { host: engine.host, now: engine.clock.now() });
+}
+
+/** @throws WaybillError `run_not_found` */
+export async function findRun(store: Store, runId: RunId): Promise<RunRow> {
+  const [row] = parseRows(runRow, await store.select(selectRun, [runId]));
+  if (row !== undefined) return row;
+  throw runNotFound(runId);
 }
 
 /** All receipts of a run in order, those it shares with an earlier run first. @throws WaybillError `run_not_found` */

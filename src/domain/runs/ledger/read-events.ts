@@ -3,9 +3,11 @@ import { type LedgerEvent, ledgerEventSchema, type RunStateName } from '../../..
 import type { RunId } from '../../../contract/ids.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
 import type { Store } from '../../../platform/store/store.ts';
-import { readRunRow } from '../load-run.ts';
+import { eventRow, parseRows } from '../rows.ts';
+import { findRun } from '../show-run.ts';
 import { readState } from '../states.ts';
 import { eventLine } from './event-body.ts';
+import { sql } from './statements.ts';
 
 /** One event as it is stored: its line is what `ledger.ndjson` holds, without the newline. */
 export interface StoredEvent {
@@ -26,6 +28,10 @@ export interface EventPage {
   readonly more: boolean;
 }
 
+const selectEvents = sql(
+  'SELECT seq, type, body, digest FROM run_event WHERE run = ? AND seq >= ? ORDER BY seq LIMIT ?',
+);
+
 /** The most events one page holds, so that no ledger is ever in memory as a whole. */
 export const largestPage = 500;
 
@@ -43,19 +49,10 @@ export async function readEvents(
   if (!Number.isInteger(limit) || limit < 1 || limit > largestPage) {
     throw new WaybillError('invalid_argument', `a page has 1 to ${largestPage} events, not ${limit}`);
   }
-  const { row, found } = await store.read(async (tx) => ({
-    row: await readRunRow(tx, runId),
-    // From the event at `since` itself: its digest is what the first one after it points back to.
-    found: await tx.db
-      .selectFrom('run_event')
-      .select(['seq', 'type', 'body', 'digest'])
-      .where('run', '=', runId)
-      .where('seq', '>=', since)
-      .orderBy('seq')
-      .limit(limit + 2)
-      .execute(),
-  }));
-  const state = readState(row.state);
+  // The state first: a terminal one read after the events could hide those written in between.
+  const state = readState((await findRun(store, runId)).state);
+  // From the event at `since` itself: its digest is what the first one after it points back to.
+  const found = parseRows(eventRow, await store.select(selectEvents, [runId, since, limit + 2]));
   const anchor = since === 0 ? chainStart : found[0]?.seq === since ? found[0].digest : undefined;
   const after = since === 0 || anchor === undefined ? found : found.slice(1);
   const events: StoredEvent[] = [];
