@@ -35,9 +35,7 @@ const host: Host = {
   env: process.env,
   terminal: processTerminal(),
   tools: {
-    verifyPath: async () => {
-      throw new Error('not yet');
-    },
+    verifyPath: async (path) => (await import('./surfaces/cli/papers.ts')).verifyPath(path),
     checkAgent,
     mockAgent: async (script) => {
       await (await import('./sdk/testing/mock-agent.ts')).runMockAgent(script);
@@ -76,11 +74,14 @@ async function openProgram(workspace: Workspace): Promise<Program> {
   const errors = await openCapture(workspace, configuration);
   const store = await openStore(workspace, configuration);
   try {
-    const [{ openErrorStore }, { spanWriter }, { createRunsProgram }] = await Promise.all([
-      import('./platform/envelopes/open-error-store.ts'),
-      import('./platform/envelopes/span-writer.ts'),
-      import('./surfaces/cli/runs-program.ts'),
-    ]);
+    const [{ openErrorStore }, { spanWriter }, { createRunsProgram }, { createPapers }, { Projector }] =
+      await Promise.all([
+        import('./platform/envelopes/open-error-store.ts'),
+        import('./platform/envelopes/span-writer.ts'),
+        import('./surfaces/cli/runs-program.ts'),
+        import('./surfaces/cli/papers.ts'),
+        import('./workers/projector.ts'),
+      ]);
     const errorStore = openErrorStore(store, errors.workspaceId);
     await errors.capture.attach(errorStore);
     spans.attach(spanWriter(store, errors.workspaceId));
@@ -91,14 +92,17 @@ async function openProgram(workspace: Workspace): Promise<Program> {
       store,
       capture: errors.capture,
     });
-    const projector = { follow: () => {}, finish: async () => {}, close: async () => {} };
+    const projector = new Projector(engine, join(dataFolder(workspace), 'runs'), {
+      onProblem: (problem) => void errors.capture.capture(problem, { layer: 'L5', component: 'projector' }),
+    });
+    if (configuration.evidence === 'files') await projector.start();
     return createRunsProgram({
       engine,
       actor,
       configuration,
       workspace,
       evidence: projector,
-      papers: papersOf(engine, workspace),
+      papers: createPapers(engine, actor, join(dataFolder(workspace), 'runs')),
       runRetention: (request) => runRetention(errorStore, request),
       close: async () => {
         await spans.flush();
@@ -243,21 +247,6 @@ async function reportFailure(errors: ErrorCapture, failure: FailureReport): Prom
   });
   const kept = await errors.record(envelope);
   return kept === 'lost' ? null : envelope.errorId;
-}
-
-/** Evidence that leaves the store as files, and what was said of it. */
-function papersOf(engine: Engine, workspace: Workspace): Pick<Program, 'exportRun' | 'importBundle' | 'verifyRun'> {
-  return {
-    exportRun: async (_runId, _request) => {
-      throw new Error(`not yet ${engine.workspace.root} ${workspace.root}`);
-    },
-    importBundle: async () => {
-      throw new Error('not yet');
-    },
-    verifyRun: async () => {
-      throw new Error('not yet');
-    },
-  };
 }
 
 async function runRetention(errors: ErrorStore, { dryRun }: { readonly dryRun: boolean }): Promise<RetentionReport> {

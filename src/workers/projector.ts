@@ -14,8 +14,6 @@ interface Followed {
   readonly stop: AbortController;
   /** The loop; settles when the run is not followed any more. */
   readonly loop: Promise<void>;
-  /** Writes of one run, one after the other. */
-  last: Promise<unknown>;
 }
 
 /** Marks runs whose files may be behind their store: a start after a crash finds them here. */
@@ -73,23 +71,26 @@ export class Projector {
     if (this.#followed.has(runId)) return;
     const stop = new AbortController();
     const files = new RunFiles(this.#engine, runId, this.#folder);
-    const followed: Followed = { files, stop, last: Promise.resolve(), loop: this.#loop(runId, stop.signal) };
+    const followed: Followed = { files, stop, loop: this.#loop(runId, files, stop.signal) };
     this.#followed.set(runId, followed);
   }
 
   /**
    * Writes what the store holds of the run now, durable when it resolves, and stops following it. To be called
-   * when a pass has ended: the run is terminal, waits, or was left.
+   * when a pass has ended: the run is terminal, waits, or was left. A run that another process works on is left to it.
    * @throws WaybillError `file_write_failed`, or what the store says; the next start completes the files then
    */
   async finish(runId: RunId): Promise<void> {
     const followed = this.#followed.get(runId);
-    followed?.stop.abort();
-    await followed?.loop;
-    await followed?.last;
-    const files = followed?.files ?? new RunFiles(this.#engine, runId, this.#folder);
+    if (followed === undefined) {
+      const { holder } = await showRun(this.#engine, runId);
+      if (holder?.alive !== true) await new RunFiles(this.#engine, runId, this.#folder).write();
+      return;
+    }
+    followed.stop.abort();
+    await followed.loop;
     this.#followed.delete(runId);
-    await files.write();
+    await followed.files.write();
     await this.#unmark(runId);
   }
 
@@ -98,12 +99,11 @@ export class Projector {
     for (const runId of [...this.#followed.keys()]) await this.finish(runId).catch(this.#onProblem);
   }
 
-  async #loop(runId: RunId, signal: AbortSignal): Promise<void> {
+  async #loop(runId: RunId, files: RunFiles, signal: AbortSignal): Promise<void> {
     using news = this.#engine.store.hints.subscribe(`run:${runId}`);
     await this.#mark(runId).catch(this.#onProblem);
     while (!signal.aborted) {
-      const finished = await this.#writeNow(runId);
-      if (finished) return;
+      if (await this.#writeNow(files)) return;
       // The pace first, the news after: what comes meanwhile is one write, and nothing waits longer than the pace.
       await delay(paceMs, undefined, { signal, ref: false }).catch(() => {});
       await news.next(lookEveryMs, signal);
@@ -111,15 +111,13 @@ export class Projector {
   }
 
   /** True when the run is finished and so are its files. */
-  async #writeNow(runId: RunId): Promise<boolean> {
-    const followed = this.#followed.get(runId);
-    if (followed === undefined) return false;
-    const writing = followed.files.write().then(({ state }) => isTerminal(state));
-    followed.last = writing.catch(() => {});
-    return writing.catch((problem: unknown) => {
+  async #writeNow(files: RunFiles): Promise<boolean> {
+    try {
+      return isTerminal((await files.write()).state);
+    } catch (problem) {
       this.#onProblem(problem);
       return false;
-    });
+    }
   }
 
   async #marked(): Promise<RunId[]> {

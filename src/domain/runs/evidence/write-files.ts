@@ -1,14 +1,14 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { WaybillError } from '../../../contract/errors.ts';
 import { type RunState, runStateSchema } from '../../../contract/evidence.ts';
-import { parseId, type RunId } from '../../../contract/ids.ts';
+import type { RunId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
-import { appendDurably, cutTornLine } from '../../../platform/files/append-durably.ts';
 import { fileWriteFailed, systemCode } from '../../../platform/files/file-write-failed.ts';
-import { makeFolder } from '../../../platform/files/make-folder.ts';
+import { makeFolder, syncFolder } from '../../../platform/files/make-folder.ts';
 import { throughTemporaryFile } from '../../../platform/files/temporary-file.ts';
-import { readEvents } from '../ledger/read-events.ts';
+import { largestPage, readEvents } from '../ledger/read-events.ts';
 import type { BlobPort } from '../ports.ts';
 import { type Looking, showRun } from '../show-run.ts';
 import { isTerminal } from '../states.ts';
@@ -33,7 +33,7 @@ export class RunFiles {
   readonly #runId: RunId;
   readonly #folder: string;
   readonly #temporary: string;
-  /** How far the ledger's file goes, and its size: another size means that somebody else wrote it. */
+  /** How far the ledger's file goes, in events and in bytes. */
   #ledger: { readonly seq: number; readonly size: number } | undefined;
   #receipts = 0;
   #hasSnapshot = false;
@@ -52,8 +52,19 @@ export class RunFiles {
    * @throws WaybillError `run_not_found`, `file_write_failed`, `blob_missing`
    */
   async write(): Promise<RunState> {
-    const state = fileState(await showRun(this.#engine, this.#runId));
+    await makeFolder(this.#folder);
     await makeFolder(this.#temporary);
+    for (;;) {
+      const written = await this.#writeOnce();
+      if (isTerminal(written.state)) return written;
+      // Another process may have finished the run, and its files, since we looked: the later state is the one to stay.
+      const { state } = await showRun(this.#engine, this.#runId);
+      if (!isTerminal(state)) return written;
+    }
+  }
+
+  async #writeOnce(): Promise<RunState> {
+    const state = fileState(await showRun(this.#engine, this.#runId));
     if (!this.#hasSnapshot) await this.#writeSnapshot();
     await this.#writeReceipts(state);
     await this.#appendLedger(state.lastSeq);
@@ -63,14 +74,31 @@ export class RunFiles {
     return state;
   }
 
-  /** Forgets how far it got and writes every file again, whatever lies there. */
+  /** Writes every file again, whatever lies there; each is the old one or the new one for who reads meanwhile. */
   async rewrite(): Promise<RunState> {
-    await rm(join(this.#folder, ledgerFile), { force: true });
-    this.#ledger = undefined;
     this.#receipts = 0;
     this.#hasSnapshot = false;
     this.#run = '';
+    await makeFolder(this.#folder);
+    await makeFolder(this.#temporary);
+    this.#ledger = await this.#replaceLedger();
     return this.write();
+  }
+
+  async #replaceLedger(): Promise<{ readonly seq: number; readonly size: number }> {
+    const path = join(this.#folder, ledgerFile);
+    return throughTemporaryFile({ folder: this.#temporary, mode: 0o600, subject: path }, async (handle) => {
+      let [seq, size] = [0, 0];
+      for (let more = true; more; ) {
+        const page = await readEvents(this.#engine.store, this.#runId, seq);
+        const bytes = Buffer.from(page.events.map(({ line }) => `${line}\n`).join(''));
+        await handle.writeFile(bytes);
+        seq += page.events.length;
+        size += bytes.length;
+        more = page.more;
+      }
+      return { path, seq, size };
+    });
   }
 
   /** The manifest of the tree the run began with, exactly the bytes that are kept. */
@@ -112,30 +140,37 @@ export class RunFiles {
     }
   }
 
+  /**
+   * Writes each line at its place, not at whatever is the end: its bytes follow from the store, so two processes that
+   * write the same ledger write the same, and a line torn by a crash is made whole.
+   */
   async #appendLedger(until: number): Promise<void> {
     const path = join(this.#folder, ledgerFile);
     const known = this.#ledger;
-    let seq = known !== undefined && (await sizeOf(path)) === known.size ? known.seq : await this.#findEnd(path);
-    while (seq < until) {
-      const { events } = await readEvents(this.#engine.store, this.#runId, seq, Math.min(500, until - seq));
-      if (events.length === 0)
-        throw new WaybillError('chain_broken', `the ledger of ${this.#runId} ends before event ${until}`);
-      seq += events.length;
-      await appendDurably(path, events.map(({ line }) => `${line}\n`).join(''), { sync: seq >= until });
+    let { seq, size } = known !== undefined && known.size <= (await sizeOf(path)) ? known : await this.#findEnd(path);
+    if (seq < until) {
+      const isNew = size === 0;
+      await using file = await openToWrite(path);
+      while (seq < until) {
+        const { events } = await readEvents(this.#engine.store, this.#runId, seq, Math.min(largestPage, until - seq));
+        if (events.length === 0) throw endsEarly(this.#runId, seq, until);
+        const bytes = Buffer.from(events.map(({ line }) => `${line}\n`).join(''));
+        await writeAll(file, bytes, size, path);
+        seq += events.length;
+        size += bytes.length;
+      }
+      await file.sync();
+      if (isNew) await syncFolder(this.#folder);
     }
-    this.#ledger = { seq, size: await sizeOf(path) };
+    this.#ledger = { seq, size };
   }
 
-  /** Where a file left by an earlier process ends. One that is not a beginning of this ledger is begun anew. */
-  async #findEnd(path: string): Promise<number> {
-    await cutTornLine(path);
-    const last = await lastLine(path);
-    if (last === '') return 0;
-    const seq = Number(/"seq":(\d{1,15})[,}]/.exec(last)?.[1] ?? 0);
-    const found = seq < 1 ? undefined : (await readEvents(this.#engine.store, this.#runId, seq - 1, 1)).events[0];
-    if (found?.line === last && (await countLines(path)) === seq) return seq;
-    await rm(path, { force: true });
-    return 0;
+  /** Where the whole lines of a file left by an earlier process end. One that is not a beginning of this ledger is begun anew. */
+  async #findEnd(path: string): Promise<{ readonly seq: number; readonly size: number }> {
+    const { line, lines, size } = await lastWholeLine(path);
+    if (lines === 0) return { seq: 0, size: 0 };
+    const { events } = await readEvents(this.#engine.store, this.#runId, lines - 1, 1);
+    return events[0]?.line === line ? { seq: lines, size } : this.#replaceLedger();
   }
 
   async #replace(name: string, content: string | Uint8Array): Promise<void> {
@@ -150,9 +185,21 @@ export class RunFiles {
   }
 }
 
+export interface WrittenFiles {
+  readonly folder: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
 /** Writes all evidence files of a run again, byte for byte as they were. @throws like `RunFiles.write` */
-export async function writeRunFiles(engine: Writing, runId: RunId, runsFolder: string): Promise<RunState> {
-  return new RunFiles(engine, parseId('run', runId), runsFolder).rewrite();
+export async function writeRunFiles(engine: Writing, runId: RunId, runsFolder: string): Promise<WrittenFiles> {
+  await new RunFiles(engine, runId, runsFolder).rewrite();
+  const folder = join(runsFolder, runId);
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  let bytes = 0;
+  for (const path of paths) bytes += await sizeOf(path);
+  return { folder, files: paths.length, bytes };
 }
 
 /** The state as its file says it. What other runs do with a finished one is not its own evidence, and would change the file. */
@@ -176,41 +223,58 @@ async function sizeOf(path: string): Promise<number> {
   return (await file.stat()).size;
 }
 
-/** The last line without its newline; the file ends with one. Empty when there is none. */
-async function lastLine(path: string): Promise<string> {
+/** The last line that has its newline, how many such lines there are, and where they end. */
+async function lastWholeLine(path: string): Promise<{ line: string; lines: number; size: number }> {
   const handle = await openToRead(path);
-  if (handle === undefined) return '';
-  await using file = handle;
-  const { size } = await file.stat();
-  let tail = Buffer.alloc(0);
-  for (let start = size; start > 0; ) {
-    const length = Math.min(65_536, start);
-    start -= length;
-    const block = Buffer.alloc(length);
-    await file.read(block, 0, length, start);
-    tail = Buffer.concat([block, tail]);
-    const newline = tail.lastIndexOf(0x0a, tail.length - 2);
-    if (newline >= 0) return tail.toString('utf8', newline + 1, tail.length - 1);
-  }
-  return tail.toString('utf8', 0, Math.max(0, tail.length - 1));
-}
-
-async function countLines(path: string): Promise<number> {
-  const handle = await openToRead(path);
-  if (handle === undefined) return 0;
-  let lines = 0;
+  if (handle === undefined) return { line: '', lines: 0, size: 0 };
+  let [lines, size, at] = [0, 0, 0];
+  let last: Buffer[] = [];
+  let current: Buffer[] = [];
   for await (const chunk of handle.createReadStream({ highWaterMark: 1 << 18 })) {
     const bytes: Buffer = chunk;
-    for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) lines += 1;
+    let start = 0;
+    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
+      last = [...current, bytes.subarray(start, end)];
+      current = [];
+      start = end + 1;
+      lines += 1;
+      size = at + start;
+    }
+    current.push(bytes.subarray(start));
+    at += bytes.length;
   }
-  return lines;
+  return { line: Buffer.concat(last).toString('utf8'), lines, size };
 }
 
-async function openToRead(path: string) {
+async function openToWrite(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_CREAT | constants.O_WRONLY, 0o600);
+  } catch (error) {
+    throw fileWriteFailed(path, error);
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Buffer, at: number, path: string): Promise<void> {
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+    }
+  } catch (error) {
+    throw fileWriteFailed(path, error);
+  }
+}
+
+async function openToRead(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'r');
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw fileWriteFailed(path, error);
   }
+}
+
+function endsEarly(runId: RunId, seq: number, until: number): WaybillError {
+  return new WaybillError('chain_broken', `the ledger of ${runId} ends at event ${seq}, before event ${until}`, {
+    hint: `Find the first broken link with: waybill verify ${runId}`,
+  });
 }
