@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
 /** How long one command of a page may take, in milliseconds. */
@@ -96,6 +96,7 @@ class Tour {
     const text = output
       .replaceAll(this.#root, '~/shop')
       .replaceAll(this.#folder, '~')
+      .replaceAll(` on ${hostname()}`, ' on laptop')
       // What the shell of these commands says of a killed one, as the shell of a person says it.
       .replaceAll(/^bash: line \d+: +\d+ Killed .*$/gm, 'Killed')
       .trimEnd();
