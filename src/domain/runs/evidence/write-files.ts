@@ -52,8 +52,6 @@ export class RunFiles {
    * @throws WaybillError `run_not_found`, `file_write_failed`, `blob_missing`
    */
   async write(): Promise<RunState> {
-    await makeFolder(this.#folder);
-    await makeFolder(this.#temporary);
     for (;;) {
       const written = await this.#writeOnce();
       if (isTerminal(written.state)) return written;
@@ -65,6 +63,8 @@ export class RunFiles {
 
   async #writeOnce(): Promise<RunState> {
     const state = fileState(await showRun(this.#engine, this.#runId));
+    await makeFolder(this.#folder);
+    await makeFolder(this.#temporary);
     if (!this.#hasSnapshot) await this.#writeSnapshot();
     await this.#writeReceipts(state);
     await this.#appendLedger(state.lastSeq);
@@ -79,6 +79,7 @@ export class RunFiles {
     this.#receipts = 0;
     this.#hasSnapshot = false;
     this.#run = '';
+    await showRun(this.#engine, this.#runId);
     await makeFolder(this.#folder);
     await makeFolder(this.#temporary);
     this.#ledger = await this.#replaceLedger();
@@ -147,7 +148,8 @@ export class RunFiles {
   async #appendLedger(until: number): Promise<void> {
     const path = join(this.#folder, ledgerFile);
     const known = this.#ledger;
-    let { seq, size } = known !== undefined && known.size <= (await sizeOf(path)) ? known : await this.#findEnd(path);
+    let { seq, size } =
+      known !== undefined && known.size <= (await sizeOf(path)) ? known : await this.#findEnd(path, until);
     if (seq < until) {
       const isNew = size === 0;
       await using file = await openToWrite(path);
@@ -166,9 +168,11 @@ export class RunFiles {
   }
 
   /** Where the whole lines of a file left by an earlier process end. One that is not a beginning of this ledger is begun anew. */
-  async #findEnd(path: string): Promise<{ readonly seq: number; readonly size: number }> {
+  async #findEnd(path: string, until: number): Promise<{ readonly seq: number; readonly size: number }> {
     const { line, lines, size } = await lastWholeLine(path);
     if (lines === 0) return { seq: 0, size: 0 };
+    // What will be written covers a torn line; when nothing will, it has to be cut.
+    if (lines >= until && size < (await sizeOf(path))) return this.#replaceLedger();
     const { events } = await readEvents(this.#engine.store, this.#runId, lines - 1, 1);
     return events[0]?.line === line ? { seq: lines, size } : this.#replaceLedger();
   }
