@@ -67,6 +67,12 @@ test.each([
   expect(ledger.text(text)).toEqual({ text, count: 0 });
 });
 
+test('F5 no run id is taken for a card number, whatever its digits', () => {
+  const ids = Array.from({ length: 300 }, (_, n) => `run-20261122-${String(223_000 + n)}-${String(60_000_000 + n)}`);
+  const text = `failed: ${ids.join(', ')}`;
+  expect(envelope.text(text)).toEqual({ text, count: 0 });
+});
+
 test('F5 the envelope profile also takes e-mail, card numbers and long opaque strings', () => {
   const opaque = `${canary.repeat(6)}`;
   const text = `jane.doe+x@mail.example.org paid with 4111 1111 1111 1111 and 5500-0000-0000-0004, ${opaque}`;
