@@ -29,7 +29,8 @@ export function measureStartUp(root: string, data: string, times: number): Start
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const took = performance.now() - start;
-    if (end.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${end.status}: ${end.stdout}${end.stderr}`);
+    if (end.status !== 0)
+      throw new Error(`${command} ${args.join(' ')} ended with ${end.status}: ${end.stdout}${end.stderr}`);
     return took;
   };
   try {
