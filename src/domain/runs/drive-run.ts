@@ -1,10 +1,12 @@
+import { z } from 'zod';
 import { WaybillError } from '../../contract/errors.ts';
 import { parseId, type RunId } from '../../contract/ids.ts';
+import type { ReadTx } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
 import type { Outcome } from './execution/perform.ts';
 import type { Holder } from './lease/holder.ts';
 import { livingHolder } from './lease/lease.ts';
-import { readRunRow } from './load-run.ts';
+import { type RunRow, readRunRow } from './load-run.ts';
 import type { Runs } from './runs.ts';
 import { isTerminal, readState, type TerminalState } from './states.ts';
 
@@ -63,26 +65,47 @@ async function untilReady(
 ): Promise<DrivenEnd | undefined> {
   using news = engine.store.hints.subscribe(`run:${runId}`);
   for (;;) {
-    const { row, lastType } = await engine.store.read(async (tx) => {
-      const found = await readRunRow(tx, runId);
-      const last = await tx.db
-        .selectFrom('run_event')
-        .select('type')
-        .where('run', '=', runId)
-        .where('seq', '=', found.head_seq)
-        .executeTakeFirst();
-      return { row: found, lastType: last?.type };
-    });
+    const { row, paused, workedOn } = await engine.store.read((tx) => look(tx, runId));
     const state = readState(row.state);
     if (isTerminal(state)) return { kind: 'finished', state };
     const now = engine.clock.now();
     const holder = livingHolder({ ...row, id: parseId('run', row.id) }, engine.host, now);
-    if (holder !== null) return { kind: 'held', holder };
-    if (lastType === 'run.paused') return { kind: 'paused' };
+    if (holder !== null && workedOn) return { kind: 'held', holder };
+    if (paused) return { kind: 'paused' };
     // Not waiting and held by nobody: whoever took it on has died since.
-    if (state !== 'waiting' || (row.wake_at !== null && row.wake_at <= now)) return undefined;
+    if (holder === null && (state !== 'waiting' || (row.wake_at !== null && row.wake_at <= now))) return undefined;
     if (signal?.aborted === true) return { kind: 'left' };
-    const sleepMs = row.wake_at === null ? lookEveryMs : Math.ceil((row.wake_at - now) / 1_000);
+    const sleepMs = holder !== null || row.wake_at === null ? lookEveryMs : Math.ceil((row.wake_at - now) / 1_000);
     await news.next(Math.min(sleepMs, lookEveryMs), signal);
   }
 }
+
+async function look(tx: ReadTx, runId: RunId) {
+  const row = await readRunRow(tx, runId);
+  const last = await tx.db
+    .selectFrom('run_event')
+    .select('type')
+    .where('run', '=', runId)
+    .where('seq', '=', row.head_seq)
+    .executeTakeFirst();
+  return { row, paused: last?.type === 'run.paused', workedOn: row.holder !== null && (await isWorkedOn(tx, row)) };
+}
+
+/**
+ * Whoever answers a run that rests holds it for that moment, without a word in the ledger; whoever goes on with it
+ * says so, with the epoch of the lease.
+ */
+async function isWorkedOn(tx: ReadTx, { id, epoch }: RunRow): Promise<boolean> {
+  const begun = await tx.db
+    .selectFrom('run_event')
+    .select('body')
+    .where('run', '=', id)
+    .where('type', 'in', ['run.started', 'run.resumed'])
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const resumed = begun === undefined ? undefined : resumedBody.safeParse(JSON.parse(begun.body)).data;
+  return (resumed?.data.epoch ?? 1) === epoch;
+}
+
+const resumedBody = z.looseObject({ type: z.literal('run.resumed'), data: z.looseObject({ epoch: z.int() }) });

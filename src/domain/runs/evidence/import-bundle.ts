@@ -228,7 +228,7 @@ async function insertRunRow(tx: WriteTx, { run }: Bundle, facts: LedgerFacts): P
       head_seq: facts.lastSeq,
       head_digest: facts.lastDigest,
       receipts: facts.receipts,
-      epoch: 1,
+      epoch: facts.epoch,
       holder: null,
       lease_expires_at: null,
       wake_at: null,

@@ -34,6 +34,7 @@ export type StartedData = z.infer<typeof startedData>;
 const succeededData = z.looseObject({ output: z.json() });
 const failedData = z.looseObject({ failure: failureSchema });
 const canceledData = z.looseObject({ actor: z.string() });
+const resumedData = z.looseObject({ epoch: z.int().min(1) });
 const acceptedData = z.looseObject({ snapshot: tree });
 
 type Terminal = NonNullable<RunState['terminalEvent']>;
@@ -50,6 +51,8 @@ export interface LedgerFacts {
   readonly receipts: number;
   readonly lastSeq: number;
   readonly lastDigest: string;
+  /** Of the last lease that a pass was made under. */
+  readonly epoch: number;
   readonly terminal: Terminal | null;
   readonly finishedAt: string | null;
   readonly reason: RunState['reason'];
@@ -74,6 +77,7 @@ export function foldEvent(before: LedgerFacts | null, event: LedgerEvent, receip
   if (type !== undefined) {
     return { ...facts, terminal: { seq: event.seq, type }, finishedAt: event.time, ...ending(type, event) };
   }
+  if (event.type === 'run.resumed') return { ...facts, epoch: resumedData.parse(event.data).epoch };
   if (event.type !== 'drift.accepted') return facts;
   const { id, digest } = acceptedData.parse(event.data).snapshot;
   return { ...facts, snapshot: { id, digest }, treeAfter: digest };
@@ -91,6 +95,7 @@ function begin(event: LedgerEvent): LedgerFacts {
     receipts: 0,
     lastSeq: event.seq,
     lastDigest: event.digest,
+    epoch: 1,
     terminal: null,
     finishedAt: null,
     reason: null,
