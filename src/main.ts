@@ -82,6 +82,7 @@ async function openProgram(workspace: Workspace): Promise<Program> {
         import('./surfaces/cli/papers.ts'),
         import('./workers/projector.ts'),
       ]);
+    await sweep(workspace);
     const errorStore = openErrorStore(store, errors.workspaceId);
     await errors.capture.attach(errorStore);
     spans.attach(spanWriter(store, errors.workspaceId));
@@ -117,6 +118,16 @@ async function openProgram(workspace: Workspace): Promise<Program> {
   }
 }
 
+/** Removes what writers that died left half-written. */
+async function sweep(workspace: Workspace): Promise<void> {
+  const [{ createFolderBlobs }, { sweepTemporaryFiles }] = await Promise.all([
+    import('./platform/blobs/folder-blobs.ts'),
+    import('./platform/files/write-file-durably.ts'),
+  ]);
+  const data = dataFolder(workspace);
+  await Promise.all([createFolderBlobs(join(data, 'blobs')).sweep(), sweepTemporaryFiles(join(data, 'cache'))]);
+}
+
 async function openStore(workspace: Workspace, configuration: Configuration): Promise<Store> {
   const [{ runMigrations }, { journalMigrations }, { envelopeMigrations }] = await Promise.all([
     import('./domain/runs/migrations.ts'),
@@ -140,14 +151,21 @@ async function openCapture(
   workspace: Workspace,
   configuration: Configuration,
 ): Promise<{ readonly capture: ErrorCapture; readonly workspaceId: string }> {
-  const [{ ErrorCapture }, { workspaceKey }, { createRedactor }, { secretLiterals }, { digestOf, hexOf }] =
-    await Promise.all([
-      import('./platform/envelopes/capture.ts'),
-      import('./platform/envelopes/workspace-key.ts'),
-      import('./platform/redaction/redactor.ts'),
-      import('./platform/redaction/secret-literals.ts'),
-      import('./platform/digests/digest.ts'),
-    ]);
+  const [
+    { ErrorCapture },
+    { workspaceKey },
+    { watchProcess },
+    { createRedactor },
+    { secretLiterals },
+    { digestOf, hexOf },
+  ] = await Promise.all([
+    import('./platform/envelopes/capture.ts'),
+    import('./platform/envelopes/workspace-key.ts'),
+    import('./platform/envelopes/watch-process.ts'),
+    import('./platform/redaction/redactor.ts'),
+    import('./platform/redaction/secret-literals.ts'),
+    import('./platform/digests/digest.ts'),
+  ]);
   const inputKey = await workspaceKey(join(dataFolder(workspace), 'keys'));
   // Named after its key, so a copied or moved workspace keeps its name and two workspaces never share one.
   const workspaceId = `ws_${hexOf(digestOf(Buffer.concat([Buffer.from('workspace'), inputKey]))).slice(0, 32)}`;
@@ -157,6 +175,9 @@ async function openCapture(
     inputKey,
     redactor: createRedactor('envelope', [...secretLiterals(process.env), ...configuredSecrets(configuration)]),
     spoolFolder: join(dataFolder(workspace), 'spool'),
+  });
+  watchProcess(capture, 'L2', ({ errorId }, error) => {
+    console.error(`waybill: ${error instanceof Error ? error.message : String(error)} (${errorId})`);
   });
   return { capture, workspaceId };
 }

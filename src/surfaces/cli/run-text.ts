@@ -34,7 +34,7 @@ export function runText(state: RunState, { bold, dim, green, red, yellow }: Pale
       run.sharedBy.length === 0 ? null : run.sharedBy.map(({ runId, kind }) => `${runId} (${kind})`).join(', '),
     ],
     ['commit', commitOf(run)],
-    ['contained', run.provenance && `${run.provenance.containment.how}: ${run.provenance.containment.means}`],
+    ['processes', run.provenance && `${run.provenance.containment.how}: ${run.provenance.containment.means}`],
     ['next', nextCommand(run)],
   ];
   const lines = facts.flatMap(([name, fact]) => (fact === null ? [] : [`  ${dim(name.padEnd(9))} ${fact}`]));

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { nextCommand, runView } from '../../../views/runs.ts';
+import { runView } from '../../../views/runs.ts';
 import { idArgument, wholeNumber } from '../argument-parsers.ts';
 import type { CliContext } from '../cli-context.ts';
 import { receiptTable, receiptText } from '../receipt-text.ts';
@@ -44,7 +44,7 @@ Examples:
         }
         const run = await program.showRun(runId);
         return await context().result(
-          () => ({ ...runView(run), next: nextCommand(run) }),
+          () => runView(run),
           () => runText(run, context().palette),
         );
       });
