@@ -30,7 +30,6 @@ export type TaskId = Id<'task'>;
 export type Digest = Id<'digest'>;
 export type IdempotencyKey = Id<'idempotencyKey'>;
 export type SnapshotId = Id<'snapshot'>;
-export type Name = Id<'name'>;
 
 /** True when `text` has the shape of an id of this kind. */
 export function isId<K extends IdKind>(kind: K, text: unknown): text is Id<K> {

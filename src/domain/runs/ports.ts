@@ -1,4 +1,4 @@
-import type { Digest, Id, IdempotencyKey, RunId, SnapshotId } from '../../contract/ids.ts';
+import type { Digest, IdempotencyKey, RunId, SnapshotId } from '../../contract/ids.ts';
 import type { JsonObject } from '../../contract/json.ts';
 import type { Micros } from '../../platform/clock/clock.ts';
 
@@ -279,5 +279,3 @@ export interface BlobPort {
   get(digest: Digest): Promise<Uint8Array>;
   has(digest: Digest): Promise<boolean>;
 }
-
-export type TraceParts = { readonly traceId: Id<'traceId'>; readonly spanId: Id<'spanId'> };

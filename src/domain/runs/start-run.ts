@@ -1,5 +1,5 @@
 import { WaybillError } from '../../contract/errors.ts';
-import { type Digest, parseId, type RunId } from '../../contract/ids.ts';
+import type { Digest, RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
 import { asStored } from '../../platform/canonical-json/as-stored.ts';
@@ -189,9 +189,4 @@ function originRows(runId: RunId, origin: RunOrigin | undefined, now: number): O
   };
   const shared = origin.receipts.map((each) => [runId, each.runId, each.number]);
   return shared.length === 0 ? [link] : [link, { sql: statements.insertSharedReceipt, rows: shared }];
-}
-
-/** The run's id as text from outside. @throws WaybillError `invalid_id` */
-export function parseRunId(text: unknown): RunId {
-  return parseId('run', text);
 }

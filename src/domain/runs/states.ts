@@ -1,7 +1,10 @@
 import { WaybillError } from '../../contract/errors.ts';
 import type { RunStateName } from '../../contract/evidence.ts';
 
-/** The legal edges of a run's life. The last three states are terminal: they have no edge out. */
+/**
+ * The legal edges of a run's life. The last three states are terminal: they have no edge out. The ledger's writer and
+ * the triggers of the tables know no other moves.
+ */
 const edges = {
   queued: ['running', 'canceled', 'failed'],
   running: ['waiting', 'succeeded', 'failed', 'canceled', 'running'],
@@ -15,18 +18,6 @@ export type TerminalState = 'succeeded' | 'failed' | 'canceled';
 
 export function isTerminal(state: RunStateName): state is TerminalState {
   return edges[state].length === 0;
-}
-
-/** @throws WaybillError `invalid_transition` */
-export function assertTransition(from: RunStateName, to: RunStateName): void {
-  const allowed: readonly RunStateName[] = edges[from];
-  if (allowed.includes(to)) return;
-  throw new WaybillError('invalid_transition', `a run that is ${from} cannot become ${to}`, {
-    hint: isTerminal(from)
-      ? 'A finished run is never reopened; start a new one with `waybill fork` or `waybill resume --retry-failed`.'
-      : 'Look at the run with `waybill show`.',
-    details: { from, to },
-  });
 }
 
 /** Reads a state column. @throws WaybillError `store_corrupt` when it is none of ours. */
