@@ -38,8 +38,11 @@ interface Slot {
   claimed: boolean;
 }
 
-/** A workflow that neither asks for what is recorded nor finishes for this long has changed. */
-const patienceMs = 1_000;
+/**
+ * A workflow that neither asks for what is recorded nor finishes for this long has changed. Shorter when it asks
+ * for a step of the same name with other inputs: then hardly anything else can be the reason.
+ */
+const patienceMs = { sameName: 1_000, otherwise: 5_000 };
 
 /**
  * What a resumed run already did, and the order in which its workflow learned of it.
@@ -152,11 +155,20 @@ export class Replay {
 
   #watch(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#onChanged(this.#changed()), patienceMs);
+    const missing = this.#missing();
+    const sameName =
+      missing !== undefined && [...this.#waiting.values()].some((each) => isSameName(each.step, missing.step));
+    const patience = sameName ? patienceMs.sameName : patienceMs.otherwise;
+    this.#timer = setTimeout(() => this.#onChanged(this.#changed()), patience);
+  }
+
+  /** The first recorded step nobody has asked for. */
+  #missing(): StepWork | undefined {
+    return this.#own.find((slot) => !slot.claimed)?.receipt ?? this.#pending.values().next().value?.work;
   }
 
   #changed(): WaybillError {
-    const missing = this.#own.find((slot) => !slot.claimed)?.receipt ?? [...this.#pending.values()][0]?.work;
+    const missing = this.#missing();
     const asked = [...this.#waiting.values()];
     return nondeterministic(missing, asked);
   }
@@ -169,7 +181,7 @@ function nondeterministic(
 ): WaybillError {
   const recorded = missing === undefined ? 'a recorded step' : displayStep(missing.step);
   const instead =
-    missing === undefined ? undefined : (asked.find((each) => sameName(each.step, missing.step)) ?? asked[0]);
+    missing === undefined ? undefined : (asked.find((each) => isSameName(each.step, missing.step)) ?? asked[0]);
   const difference =
     missing === undefined || instead === undefined
       ? undefined
@@ -190,7 +202,7 @@ function nondeterministic(
   });
 }
 
-function sameName(left: StepReference, right: StepReference): boolean {
+function isSameName(left: StepReference, right: StepReference): boolean {
   return left.name === right.name && left.scope.join('\n') === right.scope.join('\n');
 }
 
