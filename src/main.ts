@@ -28,6 +28,8 @@ const keepEnvelopesDays = 90;
 
 const spans = new SpanBuffer();
 let capture: ErrorCapture | undefined;
+/** Closed when the command's own span has ended: it is the root of the tree, and is stored like the others. */
+const open = new AsyncDisposableStack();
 
 const host: Host = {
   version,
@@ -54,6 +56,7 @@ const inbound = process.env.TRACEPARENT;
 const exitCode = await correlationScope({ component: 'cli', inbound, sink: spans }, () =>
   runCli(process.argv.slice(2), host),
 );
+await open.disposeAsync();
 await exitWhenPrinted(exitCode);
 
 async function checkAgent(command: readonly string[], { signal }: { readonly signal: AbortSignal }) {
@@ -67,7 +70,7 @@ async function checkAgent(command: readonly string[], { signal }: { readonly sig
   return check(command, { processes, clock: systemClock, environment: process.env }, { signal });
 }
 
-/** Everything a workspace offers, as the commands call it. The store is open from here until `close`. */
+/** Everything a workspace offers, as the commands call it. The store stays open until the process is done. */
 async function openProgram(workspace: Workspace): Promise<Program> {
   const { loadConfiguration } = await import('./domain/workspace/load-configuration.ts');
   const { configuration, digest } = await loadConfiguration(workspace);
@@ -97,7 +100,7 @@ async function openProgram(workspace: Workspace): Promise<Program> {
       onProblem: (problem) => void errors.capture.capture(problem, { layer: 'L5', component: 'projector' }),
     });
     if (configuration.evidence === 'files') await projector.start();
-    return createRunsProgram({
+    const program = createRunsProgram({
       engine,
       actor,
       configuration,
@@ -105,13 +108,14 @@ async function openProgram(workspace: Workspace): Promise<Program> {
       evidence: projector,
       papers: createPapers(engine, actor, join(dataFolder(workspace), 'runs')),
       runRetention: (request) => runRetention(errorStore, request),
-      close: async () => {
-        await spans.flush();
-        errors.capture.detach();
-        await projector.close();
-        await store.close();
-      },
+      close: () => projector.close(),
     });
+    open.defer(async () => {
+      await spans.flush();
+      errors.capture.detach();
+      await store.close();
+    });
+    return program;
   } catch (error) {
     await store.close();
     throw error;
