@@ -161,6 +161,8 @@ export interface AgentSessionContext {
   readonly workspaceRoot: string;
   readonly marker: string;
   readonly traceparent: string | null;
+  /** Aborted when the run is told to end: a session that is being opened is ended then, as `send` ends one at work. */
+  readonly signal: AbortSignal;
   /** Must resolve (durable) before the first command is sent. */
   readonly onProcess: (identity: ProcessIdentity) => Promise<void>;
   /** Back-pressure: the next note is read only when the promise of the last one is settled. */

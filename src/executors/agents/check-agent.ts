@@ -106,6 +106,7 @@ class AgentCheck {
       workspaceRoot: workspace,
       marker: `agent-check-${randomHex(8)}`,
       traceparent: null,
+      signal: this.#signal,
       onProcess: async () => {},
       onNote: async () => {},
     };

@@ -92,6 +92,7 @@ test('R26 whatever an agent does, a command ends once, in an answer or in a type
           workspaceRoot: '/nowhere',
           marker: 'imagined',
           traceparent: null,
+          signal: new AbortController().signal,
           onProcess: async () => {},
           onNote: async () => {},
         },

@@ -109,15 +109,23 @@ export class StdioSession implements AgentSession {
     );
   }
 
-  /** Lets the program begin and waits for its hello. @throws WaybillError `agent_*`, and nothing is left then. */
+  /** Lets the program begin and waits for its hello. @throws WaybillError `agent_*`, `canceled`; nothing is left then. */
   async start(): Promise<void> {
     const { helloTimeoutMs } = this.#settings;
+    const { signal } = this.#context;
+    const onAbort = () => void this.#failWith(() => this.#canceled());
+    signal.addEventListener('abort', onAbort, { once: true });
     using _timer = startTimer(helloTimeoutMs, () =>
       this.#fail('agent_no_hello', `said no hello in ${helloTimeoutMs} ms`),
     );
-    this.#process.release();
-    const hello = await this.#hello.promise;
-    this.#agent = { name: hello.name, version: hello.version, dedupe: hello.dedupe };
+    try {
+      if (signal.aborted) onAbort();
+      else this.#process.release();
+      const hello = await this.#hello.promise;
+      this.#agent = { name: hello.name, version: hello.version, dedupe: hello.dedupe };
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   get agent(): AgentSession['agent'] {

@@ -2,6 +2,7 @@ import { WaybillError } from '../../../contract/errors.ts';
 import type { RunId } from '../../../contract/ids.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import { currentTraceparent } from '../../../platform/correlation/correlation.ts';
+import { makeWellFormed } from '../../../platform/files/make-well-formed.ts';
 import { randomHex } from '../../../platform/ids/make-id.ts';
 import type { OperationStatement } from '../../../platform/store/store.ts';
 import type { Engine } from '../engine.ts';
@@ -14,6 +15,7 @@ interface Open {
   readonly session: AgentSession;
   readonly settings: AgentSettings;
   readonly marker: string;
+  /** Of the transport `exec`, known from its command on; of a function, never. */
   identity: ProcessIdentity | null;
   /** Where notes of the running command go. */
   onNote: ((note: AgentNote) => Promise<void>) | null;
@@ -21,7 +23,6 @@ interface Open {
 
 export interface Lease {
   readonly session: AgentSession;
-  readonly identity: ProcessIdentity | null;
   /** Gives the session back; one that is no longer usable is ended. */
   release(): Promise<void>;
 }
@@ -33,6 +34,7 @@ export class AgentSessions {
   readonly #ledger: LedgerWriter;
   readonly #idle = new Map<string, Open[]>();
   readonly #all = new Set<Open>();
+  readonly #opening = new Set<Promise<Open>>();
 
   constructor(engine: Engine, runId: RunId, ledger: LedgerWriter) {
     this.#engine = engine;
@@ -50,8 +52,11 @@ export class AgentSessions {
     });
   }
 
-  /** A session with this agent that nobody else uses; started, its process durable and greeted, when none is idle. */
-  async acquire(agent: string, onNote: (note: AgentNote) => Promise<void>): Promise<Lease> {
+  /**
+   * A session with this agent that nobody else uses; started, its process durable and greeted, when none is idle.
+   * @param signal ends one that is being started
+   */
+  async acquire(agent: string, onNote: (note: AgentNote) => Promise<void>, signal: AbortSignal): Promise<Lease> {
     const settings = this.settings(agent);
     const idle = this.#idle.get(agent) ?? [];
     for (let open = idle.pop(); open !== undefined; open = idle.pop()) {
@@ -59,29 +64,43 @@ export class AgentSessions {
       await this.#end(open);
     }
     this.#idle.set(agent, idle);
-    return this.#lease(await this.#open(settings, onNote), idle, onNote);
+    const opening = this.#open(settings, onNote, signal);
+    this.#opening.add(opening);
+    try {
+      return this.#lease(await opening, idle, onNote);
+    } finally {
+      this.#opening.delete(opening);
+    }
   }
 
-  /** Ends all sessions; resolves when nothing of them is left. */
+  /**
+   * Ends all sessions; resolves when nothing of them is left.
+   * @throws what one of them could not record, after all are ended
+   */
   async closeAll(): Promise<readonly KillReport[]> {
     this.#idle.clear();
-    return Promise.all([...this.#all].map((open) => this.#end(open)));
+    await Promise.allSettled(this.#opening);
+    const ended = await Promise.allSettled([...this.#all].map((open) => this.#end(open)));
+    return ended.map((each) => {
+      if (each.status === 'rejected') throw each.reason;
+      return each.value;
+    });
   }
 
   #lease(open: Open, idle: Open[], onNote: (note: AgentNote) => Promise<void>): Lease {
     open.onNote = onNote;
     return {
       session: open.session,
-      identity: open.identity,
       release: async () => {
         open.onNote = null;
-        if (open.session.usable) idle.push(open);
+        // A program that runs once for each command has nothing to keep, and its next process needs its own record.
+        if (open.session.usable && open.settings.transport !== 'exec') idle.push(open);
         else await this.#end(open);
       },
     };
   }
 
-  async #open(settings: AgentSettings, onNote: (note: AgentNote) => Promise<void>): Promise<Open> {
+  async #open(settings: AgentSettings, onNote: (note: AgentNote) => Promise<void>, signal: AbortSignal): Promise<Open> {
     const marker = `${this.#runId}.${randomHex(8)}`;
     const state: { identity: ProcessIdentity | null; open: Open | null } = { identity: null, open: null };
     const session = await this.#engine.agents
@@ -90,8 +109,10 @@ export class AgentSessions {
         workspaceRoot: this.#engine.workspace.root,
         marker,
         traceparent: currentTraceparent(),
+        signal,
         onProcess: async (identity) => {
           state.identity = identity;
+          if (state.open !== null) state.open.identity = identity;
           await this.#ledger.append(processStarted(this.#runId, settings.name, identity, this.#engine.clock.now()));
         },
         onNote: async (note) => {
@@ -107,7 +128,11 @@ export class AgentSessions {
     const open: Open = { session, settings, marker, identity: state.identity, onNote };
     state.open = open;
     this.#all.add(open);
-    const { name, version, dedupe } = session.agent;
+    const { dedupe } = session.agent;
+    // An agent says of itself what it likes; secrets it says there are taken out like all others.
+    const [name, version] = [session.agent.name, session.agent.version].map(
+      (text) => this.#engine.redact.text(makeWellFormed(text).value).text,
+    );
     await this.#ledger.append({
       events: [{ type: 'agent.hello', data: { agent: settings.name, name, version, dedupe } }],
     });

@@ -45,7 +45,7 @@ async function perform(
   step: AgentStep,
 ): Promise<StepResult> {
   const { engine, run, sessions } = execution;
-  const lease = await sessions.acquire(agent, (note) => keepNote(execution, attempt, agent, note));
+  const lease = await sessions.acquire(agent, (note) => keepNote(execution, attempt, agent, note), attempt.signal);
   try {
     if (attempt.resent && !lease.session.agent.dedupe) {
       await attempt.note('agent.log', {
