@@ -66,7 +66,7 @@ export async function keepOutputs(
   const text = canonicalJson(outputs);
   // As it will be read back, not as it came: what a workflow gets does not depend on when it gets it.
   if (text.length <= largestInline) {
-    const stored: JsonValue = outputs === null || typeof outputs !== 'object' ? outputs : JSON.parse(text);
+    const stored: JsonValue = JSON.parse(text);
     return { outputs: stored };
   }
   const bytes = Buffer.from(text);
