@@ -234,7 +234,7 @@ export const bundleSchema = z.strictObject({
   /** Bytes by digest, base64. */
   blobs: z.record(z.string().regex(idShapes.digest), z.string()),
   input: json,
-  /** Over the canonical form of everything else in the bundle. */
+  /** Over all lines of the file but this, its last: `head -n -1 FILE | sha256sum`. */
   digest,
 });
 export type Bundle = z.infer<typeof bundleSchema>;

@@ -15,15 +15,14 @@ const order = [
   'sharedReceipts',
   'snapshots',
   'blobs',
-  'digest',
 ] as const satisfies readonly (keyof Bundle)[];
 
 /** A bundle whose parts have not been looked at yet: what JSON.parse gave for each member. */
 export type BundleMembers = Readonly<Record<keyof Bundle, unknown>>;
 
-/** The digest that ends a bundle: over the canonical form of each other member, a line each, in the order of the file. */
+/** The digest that ends a bundle, over all lines before it: `head -n -1 FILE | sha256sum` gives it too. */
 export function bundleDigest(bundle: Omit<BundleMembers, 'digest'>): string {
-  return digestOf(linesOf(bundle).join('\n'));
+  return digestOf(textBeforeDigest(bundle));
 }
 
 /**
@@ -31,23 +30,25 @@ export function bundleDigest(bundle: Omit<BundleMembers, 'digest'>): string {
  * a broken place can be named by its line. Any other byte in the file is a broken bundle.
  */
 export function bundleText(bundle: BundleMembers): string {
-  return `{${linesOf(bundle).join('\n')}\n"digest":${canonicalJson(bundle.digest)}}\n`;
+  return `${textBeforeDigest(bundle)}"digest":${canonicalJson(bundle.digest)}}\n`;
+}
+
+function textBeforeDigest(bundle: Omit<BundleMembers, 'digest'>): string {
+  return `{${linesOf(bundle).join('\n')}\n`;
 }
 
 function linesOf(bundle: Omit<BundleMembers, 'digest'>): string[] {
-  const lines: string[] = [];
-  for (const name of order) {
-    if (name === 'digest') continue;
+  return order.flatMap((name) => {
     const value: unknown = bundle[name];
-    if (Array.isArray(value)) lines.push(`"${name}":[`, ...listed(value.map((item) => canonicalJson(item))), '],');
-    else if (name === 'blobs' && typeof value === 'object' && value !== null)
-      lines.push('"blobs":{', ...listed(members(value)), '},');
-    else lines.push(`"${name}":${canonicalJson(value)},`);
-  }
-  return lines;
+    if (Array.isArray(value)) return [`"${name}":[`, ...listed(value.map((item) => canonicalJson(item))), '],'];
+    if (name === 'blobs' && typeof value === 'object' && value !== null) {
+      return ['"blobs":{', ...listed(membersOf(value)), '},'];
+    }
+    return [`"${name}":${canonicalJson(value)},`];
+  });
 }
 
-function members(value: object): string[] {
+function membersOf(value: object): string[] {
   return Object.entries(value)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, item]) => `${canonicalJson(key)}:${canonicalJson(item)}`);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -167,6 +168,17 @@ test('R7 one flipped byte anywhere in a bundle is found; in an event, that event
     }),
     { numRuns: 300 },
   );
+});
+
+test('R13 the digest of a bundle can be checked without this program: it is that of all lines but the last', async () => {
+  await using world = await openTestWorld({ workflows: testWorkflows });
+  const process = await world.start();
+  const file = join(world.data, 'bundle.json');
+  await writeBundle(process.engine, await finish(process, wide.name, 1), file);
+  const text = await readFile(file, 'utf8');
+  const lastLine = text.lastIndexOf('\n', text.length - 2) + 1;
+  const digest = createHash('sha256').update(text.slice(0, lastLine)).digest('hex');
+  expect(text.slice(lastLine)).toBe(`"digest":"sha256:${digest}"}\n`);
 });
 
 test('R7 one flipped byte in any file of a folder is found', async () => {
