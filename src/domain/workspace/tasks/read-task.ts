@@ -88,7 +88,7 @@ async function notFound(workspace: Workspace, id: TaskId): Promise<WaybillError>
   const hint =
     near === undefined
       ? ids.length === 0
-        ? `There are no tasks yet: \`waybill tasks add ${id} --title TEXT\`.`
+        ? `There are no tasks yet: \`waybill tasks add ${id} --title TEXT --goal TEXT\`.`
         : list
       : `Did you mean ${near}? ${list}`;
   return new WaybillError('task_not_found', `there is no task ${id} (${taskPath(id)})`, {
