@@ -16,7 +16,7 @@ export function withoutChance(page: string): string {
     .replaceAll(/\b\d+(\.\d+)? (ms|s|min)\b/g, 'TOOK')
     .replaceAll(/\b\d+(,\d+)*( events| bytes)\b/g, 'N$2')
     .replaceAll(/\bprocess \d+ on \S+/g, 'process N on HOST')
-    .replaceAll(/^(\s+contained) .*$/gm, '$1')
+    .replaceAll(/^(\s+processes) (contained|swept): .*$/gm, '$1')
     .replaceAll(/local:\d+/g, 'local:UID')
     .replaceAll(/[ ─]{2,}/g, ' ');
 }
