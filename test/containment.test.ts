@@ -49,8 +49,8 @@ async function scene(env: Readonly<Record<string, string>>): Promise<Scene> {
 }
 
 /** Starts the run and waits until the daemons are there. */
-async function working({ workspace, seconds, family }: Scene) {
-  const runner = workspace.start(['run', '--workflow', 'work', '--json']);
+async function working({ workspace, seconds, family }: Scene, foreground = false) {
+  const runner = workspace.start(['run', '--workflow', 'work', '--json'], {}, foreground);
   await eventually('the agent and its daemons work', () => (sleepers(seconds).length === 2 ? true : undefined));
   expect(family().length).toBeGreaterThanOrEqual(3);
   return runner;
@@ -89,28 +89,32 @@ describe.each(ways)('$way', ({ way, env }) => {
   });
 
   test.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)('R22 %s ends the processes in order, leaves the run resumable, and exits %i', async (signal, code) => {
-    await using it = await scene(env);
-    const runner = await working(it);
-    const { workspace, family } = it;
-    runner.kill(signal);
-    const stopped = await runner.finished;
-    expect(stopped, stopped.stderr).toMatchObject({ code, signal: null });
-    expect(family()).toEqual([]);
-    const runId = workspace.onlyRun() ?? '';
-    const run = await workspace.show(runId);
-    expect(run).toMatchObject({ state: 'running', interrupted: true, resume: `waybill resume ${runId}` });
-    expect(run.pending).toMatchObject([{ action: 'work', attempt: 1 }]);
-    const last = (await workspace.events(runId)).at(-1);
-    expect(last).toMatchObject({ type: 'run.interrupted', data: { signal } });
-    const resumed = await workspace.waybill(['resume', runId]);
-    expect(resumed.code, resumed.stderr).toBe(0);
-    expect(await workspace.show(runId)).toMatchObject({ state: 'succeeded', output: { met: 0 } });
-    const keys = (await workspace.effects()).map(({ idempotencyKey }) => idempotencyKey);
-    expect(keys).toHaveLength(2);
-    expect(new Set(keys).size).toBe(1);
-    expect(family()).toEqual([]);
-  });
+    ['Ctrl-C', 'SIGINT', 130],
+    ['SIGTERM', 'SIGTERM', 143],
+  ] as const)(
+    'R22 %s ends the processes in order, leaves the run resumable, and exits in its way',
+    async (how, signal, code) => {
+      await using it = await scene(env);
+      const runner = await working(it, true);
+      const { workspace, family } = it;
+      if (how === 'Ctrl-C') runner.interrupt();
+      else runner.kill(signal);
+      const stopped = await runner.finished;
+      expect(stopped, stopped.stderr).toMatchObject({ code, signal: null });
+      expect(family()).toEqual([]);
+      const runId = workspace.onlyRun() ?? '';
+      const run = await workspace.show(runId);
+      expect(run).toMatchObject({ state: 'running', interrupted: true, resume: `waybill resume ${runId}` });
+      expect(run.pending).toMatchObject([{ action: 'work', attempt: 1 }]);
+      const last = (await workspace.events(runId)).at(-1);
+      expect(last).toMatchObject({ type: 'run.interrupted', data: { signal } });
+      const resumed = await workspace.waybill(['resume', runId]);
+      expect(resumed.code, resumed.stderr).toBe(0);
+      expect(await workspace.show(runId)).toMatchObject({ state: 'succeeded', output: { met: 0 } });
+      const keys = (await workspace.effects()).map(({ idempotencyKey }) => idempotencyKey);
+      expect(keys).toHaveLength(2);
+      expect(new Set(keys).size).toBe(1);
+      expect(family()).toEqual([]);
+    },
+  );
 });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { RunState } from '../src/contract/evidence.ts';
 import { substance } from './support/crash-until-done.ts';
 import { mockAgent, nodeAgent, taskWorkspace } from './support/task-agents.ts';
-import { makeWorkspace, type TestWorkspace } from './support/workspace.ts';
+import { linesOf, makeWorkspace, type TestWorkspace } from './support/workspace.ts';
 
 // Runs that were cut off at a chosen place, and how they go on.
 vi.setConfig({ testTimeout: 120_000 });
@@ -220,4 +220,32 @@ test('R18 a fork shares the receipts before its step, both runs show the link, a
   expect(receipts.map(substance).slice(0, 2)).toEqual((await workspace.receipts(origin)).map(substance).slice(0, 2));
   expect((await workspace.events(origin)).at(-1)).toMatchObject({ type: 'run.succeeded' });
   for (const runId of [origin, forked]) await workspace.assertIntact(runId);
+});
+
+test('R17 a workflow whose code changed stops, names the step and the difference, and goes on when it is put back', async () => {
+  await using workspace = await makeWorkspace({ configuration, outside });
+  expect((await workspace.waybill(['run', '--workflow', 'gate'])).code).toBe(1);
+  const runId = workspace.onlyRun() ?? '';
+  expect((await workspace.waybill(['approve', runId])).code).toBe(0);
+  await workspace.write('waybill.config.ts', configuration.replace('echo one >', 'echo two >'));
+  const changed = await workspace.waybill(['resume', runId, '--accept-drift', '--json']);
+  expect(changed.code).toBe(1);
+  expect(JSON.parse(linesOf(changed.stdout).at(-1) ?? '')).toMatchObject({
+    error: {
+      code: 'nondeterministic_workflow',
+      message: expect.stringContaining('/inputs/command/2'),
+      hint: expect.stringMatching(/fork .*--from first/),
+      details: {
+        step: 'first',
+        recorded: expect.stringContaining('echo one'),
+        current: expect.stringContaining('echo two'),
+      },
+    },
+  });
+  expect(await workspace.show(runId)).toMatchObject({ state: 'running', interrupted: true, steps: 2 });
+  await workspace.write('waybill.config.ts', configuration);
+  const resumed = await workspace.waybill(['resume', runId, '--accept-drift']);
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(await workspace.show(runId)).toMatchObject({ state: 'succeeded', steps: 3 });
+  await workspace.assertIntact(runId);
 });

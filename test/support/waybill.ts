@@ -19,6 +19,8 @@ export interface Finished {
 export interface StartOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A process group of its own, as a shell gives to what runs in the foreground; `interrupt` needs it. */
+  readonly foreground?: boolean;
 }
 
 /** One running process of the program; what it prints is kept, and it never outlives the test's patience. */
@@ -31,11 +33,12 @@ export class Waybill {
   #stderr = '';
   #ended = false;
 
-  constructor(args: readonly string[], { cwd, env = {} }: StartOptions) {
+  constructor(args: readonly string[], { cwd, env = {}, foreground = false }: StartOptions) {
     this.args = args;
     const { PATH = '', HOME = '/', TMPDIR } = process.env;
     this.#child = spawn(program, args, {
       cwd,
+      detached: foreground,
       env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -69,6 +72,11 @@ export class Waybill {
   /** To the program alone, not to what it started. */
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** What a terminal does at Ctrl-C: SIGINT to the whole group in the foreground. */
+  interrupt(): void {
+    process.kill(-this.pid, 'SIGINT');
   }
 
   /** Resolves with the first line of standard output that fits; rejects when the process ends without one. */

@@ -73,10 +73,11 @@ export class TestWorkspace implements AsyncDisposable {
   }
 
   /** Starts a command and does not wait for it. */
-  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Waybill {
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}, foreground = false): Waybill {
     const started = new Waybill(args, {
       cwd: this.root,
       env: { TEST_OUTSIDE: this.outside, ...this.#env, ...env },
+      foreground,
     });
     this.#started.add(started);
     const forget = () => this.#started.delete(started);
