@@ -50,6 +50,7 @@ test.each(pagesWithCommands)(
     const written = read(page);
     const { page: now, commands } = await runTour(written);
     expect(commands).toBeGreaterThan(3);
+    expect(now).not.toMatch(/^code: {2}(run_not_found|internal)\b/m);
     // Otherwise: node scripts/dev.mjs run scripts/docs.ts
     expect(withoutChance(now)).toBe(withoutChance(written));
   },
