@@ -11,19 +11,17 @@ const entry = fc.record({
   kind: fc.constantFrom(...kinds),
   text: fc.constantFrom('', '1', '2'),
 });
-const tree = fc
-  .uniqueArray(entry, { selector: ({ path, raw }) => `${path} ${raw}`, maxLength: 8 })
-  .map((entries) =>
-    entries.map(
-      ({ path, raw, kind, text }): SnapshotEntry => ({
-        path,
-        kind,
-        size: text.length,
-        digest: digestOf(text),
-        ...(raw ? { raw: true } : {}),
-      }),
-    ),
-  );
+const tree = fc.uniqueArray(entry, { selector: ({ path, raw }) => `${path} ${raw}`, maxLength: 8 }).map((entries) =>
+  entries.map(
+    ({ path, raw, kind, text }): SnapshotEntry => ({
+      path,
+      kind,
+      size: text.length,
+      digest: digestOf(text),
+      ...(raw ? { raw: true } : {}),
+    }),
+  ),
+);
 
 test('R4 R23 two trees have the same digest exactly when there is no difference, in whatever order they are listed', () => {
   fc.assert(
