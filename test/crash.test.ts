@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { crashUntilDone, receiptOf, type Survived, substance } from './support/crash-until-done.ts';
 import { Random } from './support/random.ts';
 import { taskWorkspace } from './support/task-agents.ts';
-import { type Effect, makeWorkspace, type TestWorkspace } from './support/workspace.ts';
+import { type Effect, linesOf, makeWorkspace, type TestWorkspace } from './support/workspace.ts';
 
 const full = process.env.WAYBILL_TEST_FULL === '1';
 const start = ['run', '--task', 'T-1', '--key', 'once'];
@@ -46,6 +48,13 @@ async function assertAsIfNothingHappened(workspace: TestWorkspace, whole: Whole,
     }
   }
   await workspace.assertIntact(runId);
+  // The files say what the store says, and no writer that died left a part behind (R12).
+  const ledger = readFileSync(join(workspace.data, 'runs', runId, 'ledger.ndjson'), 'utf8');
+  expect(linesOf(ledger).map((line) => JSON.parse(line))).toEqual(await workspace.events(runId));
+  const parts = readdirSync(workspace.data, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.tmp$/.test(name),
+  );
+  expect(parts).toEqual([]);
 }
 
 test('R19 SIGKILL at random times: the resumed run ends as if it had never crashed', {
