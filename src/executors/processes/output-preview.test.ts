@@ -41,11 +41,23 @@ describe('OutputPreview', () => {
           expect(seen).toMatchObject({ bytes: bytes.length, digest: digestOf(bytes), truncated: true, altered: false });
           expect(text.startsWith(head) && text.endsWith(tail)).toBe(true);
           expect(Buffer.byteLength(head) + Number(omitted) + Buffer.byteLength(tail)).toBe(bytes.length);
-          expect(Math.min(Buffer.byteLength(head), Buffer.byteLength(tail))).toBeGreaterThan(previewBytes - 4);
+          expect(Math.min(Buffer.byteLength(head), Buffer.byteLength(tail))).toBeGreaterThan(previewBytes - 4_096 - 4);
         },
       ),
       { numRuns: 30 },
     );
+  });
+
+  test('a word is never cut in two: half a secret could not be recognized as one', () => {
+    for (let at = previewBytes - 12; at <= previewBytes; at++) {
+      const fill = 'some words '.repeat(previewBytes);
+      const seen = preview(
+        Buffer.from(`${fill.slice(0, at)} secret-word ${fill} secret-word ${fill.slice(0, at)}`),
+        5000,
+      );
+      expect(seen.truncated).toBe(true);
+      expect(seen.text.replaceAll('secret-word', '')).not.toMatch(/secret|-word/);
+    }
   });
 
   test('any bytes give well-formed text without NUL, and it is marked when it differs', () => {

@@ -47,9 +47,12 @@ export class OutputPreview {
     const bytes = this.#headBytes + this.#ringBytes;
     const rest = { bytes, digest: this.#digest.finish(), complete };
     if (this.#ringBytes <= previewBytes) return { ...rest, ...toText(Buffer.concat([head, tail])), truncated: false };
-    // Cut between characters, so that cutting alone never alters one.
-    const first = head.subarray(0, head.length - brokenEnd(head));
-    const last = tail.subarray(brokenStart(tail));
+    // Cut between characters, so that cutting alone never alters one; and between words, because a secret cut in two
+    // would not be recognized as one any more by whoever redacts the text.
+    const whole = head.subarray(0, wordStart(head));
+    const first = whole.subarray(0, whole.length - brokenEnd(whole));
+    const others = tail.subarray(wordEnd(tail));
+    const last = others.subarray(brokenStart(others));
     const [from, to] = [toText(first), toText(last)];
     const text = `${from.text}\n[${bytes - first.length - last.length} bytes left out]\n${to.text}`;
     return { ...rest, text, altered: from.altered || to.altered, truncated: true };
@@ -69,6 +72,27 @@ function toText(bytes: Buffer): { readonly text: string; readonly altered: boole
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const altered = !Buffer.from(text, 'utf8').equals(bytes);
   return text.includes('\0') ? { text: text.replaceAll('\0', '\ufffd'), altered: true } : { text, altered };
+}
+
+/** Longer than any secret in one word; of a longer word this much is left out at the cut. */
+const longestWord = 4096;
+
+/** Where the word that the end cuts in two begins. */
+function wordStart(bytes: Buffer): number {
+  let at = bytes.length;
+  while (at > bytes.length - longestWord && !isSpace(bytes[at - 1])) at--;
+  return at;
+}
+
+/** Where the word that the start cuts in two ends. */
+function wordEnd(bytes: Buffer): number {
+  let at = 0;
+  while (at < longestWord && !isSpace(bytes[at])) at++;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === undefined || byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 /** How many bytes at the end belong to a UTF-8 character whose rest was cut off. */

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../../contract/json.ts';
 import type { Artifact, ExecResult, ExecStep } from '../../../contract/workflow.ts';
 import { resolveInside } from '../../../platform/files/safe-path.ts';
 import { randomHex } from '../../../platform/ids/make-id.ts';
+import { createStreamRedactor } from '../../../platform/redaction/stream-redactor.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { CommandResult, KillReport, ProcessIdentity } from '../ports.ts';
 import { forget, processEnded, processStarted } from './agent-sessions.ts';
@@ -61,7 +62,8 @@ async function perform(
   });
   const ok = options.okExitCodes ?? [0];
   if (!ok.includes(result.exitCode)) {
-    const last = engine.redact.text(result.stderr.text.trimEnd().slice(-500)).text;
+    // Redacted before it is cut: half a secret is not recognized as one.
+    const last = engine.redact.text(result.stderr.text.trimEnd()).text.slice(-500).toWellFormed();
     throw new WaybillError('process_exit', `${command[0]} ended with exit code ${result.exitCode}`, {
       hint: 'Read its output with `waybill events RUN`.',
       details: { exitCode: result.exitCode, stderr: last, retryable: true },
@@ -101,6 +103,7 @@ export async function runCommand(
   const marker = `${run.runId}.${randomHex(8)}`;
   const started: { identity: ProcessIdentity | null; gone: KillReport | null } = { identity: null, gone: null };
   const told = { characters: 0, ended: false };
+  const redacted = { stdout: createStreamRedactor(engine.redact), stderr: createStreamRedactor(engine.redact) };
   try {
     return await engine.commands.run(
       {
@@ -128,11 +131,17 @@ export async function runCommand(
           told.characters += text.length;
           told.ended = told.characters > mostOutput;
           const rest = told.ended ? { more: 'the rest is not in the ledger; the receipt has its size and digest' } : {};
-          await attempt.note('process.output', { stream, text: engine.redact.text(text).text, ...rest });
+          const line = redacted[stream].add(text);
+          if (line !== '' || told.ended) await attempt.note('process.output', { stream, text: line, ...rest });
         },
       },
     );
   } finally {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const text = told.ended ? '' : redacted[stream].end();
+      const { step, number } = attempt;
+      if (text !== '') attempt.atEnd([{ type: 'process.output', step, attempt: number, data: { stream, text } }], []);
+    }
     if (started.identity !== null && started.gone !== null) {
       attempt.atEnd([processEnded(what.argv[0], started.identity, started.gone)], [forget(marker)]);
     }
