@@ -5,7 +5,6 @@ import type { JsonValue } from '../../contract/json.ts';
 import type { Engine } from '../../domain/runs/engine.ts';
 import { followEvents } from '../../domain/runs/ledger/follow-events.ts';
 import { parseEvent, readEvents } from '../../domain/runs/ledger/read-events.ts';
-import { listRuns } from '../../domain/runs/list-runs.ts';
 import { requestRun } from '../../domain/runs/requests.ts';
 import { type HeldRun, Runs } from '../../domain/runs/runs.ts';
 import { listReceipts, showReceipt, showRun } from '../../domain/runs/show-run.ts';
@@ -74,7 +73,7 @@ export function createRunsProgram(parts: RunsProgramParts): Program {
       if (parts.configuration.evidence === 'files') await parts.evidence.finish(runId);
       return answer;
     },
-    listRuns: (filter) => listRuns(engine, filter),
+    listRuns: async (filter) => (await import('../../domain/runs/list-runs.ts')).listRuns(engine, filter),
     showRun: (text) => showRun(engine, parseId('run', text)),
     receipts: async (text) => (await listReceipts(engine, parseId('run', text))).map((listed) => listed.receipt),
     receipt: async (text, number) => (await showReceipt(engine, parseId('run', text), number)).receipt,
