@@ -90,6 +90,7 @@ export async function createRun(engine: Engine, request: NewRun): Promise<Create
           ? null
           : {
               ...snapshot,
+              manifest: recorded.manifest,
               count: recorded.snapshot.files.length,
               bytes: recorded.snapshot.bytes,
               omitted: recorded.snapshot.omitted.length,

@@ -1,7 +1,7 @@
+import { z } from 'zod';
 import { WaybillError } from '../../../contract/errors.ts';
-import { type Bundle, bundleSchema, ledgerEventSchema, snapshotManifestSchema } from '../../../contract/evidence.ts';
+import { type Bundle, bundleSchema, snapshotManifestSchema } from '../../../contract/evidence.ts';
 import type { RunId } from '../../../contract/ids.ts';
-import type { JsonValue } from '../../../contract/json.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
 import { formatTime } from '../../../platform/clock/clock.ts';
 import { digestOf, parseDigest } from '../../../platform/digests/digest.ts';
@@ -9,9 +9,11 @@ import { writeFileDurably } from '../../../platform/files/write-file-durably.ts'
 import type { ReadTx } from '../../../platform/store/store.ts';
 import type { Engine } from '../engine.ts';
 import { eventLine } from '../ledger/event-body.ts';
+import { parseEvent } from '../ledger/read-events.ts';
 import { readReceipts, readRunRow } from '../load-run.ts';
 import { runStates } from '../run-states.ts';
 import { bundleDigest, bundleText } from './bundle-text.ts';
+import { foldEvent, type LedgerFacts } from './ledger-fold.ts';
 
 export interface WrittenBundle {
   readonly bytes: number;
@@ -40,18 +42,17 @@ export async function exportBundle(engine: Exporting, runId: RunId): Promise<Bun
       .where('run', '=', runId)
       .executeTakeFirstOrThrow();
     const receipts = await readReceipts(tx, runId);
+    const events = await readAllEvents(tx, runId);
+    const { started } = startOf(events);
     const trees = new Set([row.snapshot_digest, row.tree_digest]);
     for (const { receipt } of receipts) trees.add(receipt.snapshot).add(receipt.treeAfter);
-    const events = await readAllEvents(tx, runId);
     for (const { data } of events) trees.add(treeOf(data));
-    trees.delete(null);
-    const manifests = await manifestBlobs(
-      tx,
-      [...trees].filter((tree) => tree !== null),
-    );
-    return { run, input: JSON.parse(input.input), receipts, events, manifests };
+    const manifests = await manifestBlobs(tx, trees);
+    // A tree can have manifests that differ in what was left out; the ledger names the one the run began with.
+    if (started.snapshot !== null) manifests.set(started.snapshot.digest, started.snapshot.manifest);
+    return { run, input: JSON.parse(input.input), receipts, events, manifests, inputBlob: started.inputBlob?.blob };
   });
-  const { run, receipts, events, manifests } = stored;
+  const { run, receipts, events, manifests, inputBlob } = stored;
   if (run === undefined) throw new Error('one row gave no state');
   const bundle = {
     schema: 'waybill.bundle.v1' as const,
@@ -66,7 +67,7 @@ export async function exportBundle(engine: Exporting, runId: RunId): Promise<Bun
     blobs: await readBlobs(
       engine,
       namedBlobs(
-        events,
+        inputBlob,
         receipts.map(({ receipt }) => receipt),
       ),
     ),
@@ -84,15 +85,27 @@ export async function writeBundle(engine: Exporting, runId: RunId, file: string)
 async function readAllEvents(tx: ReadTx, runId: RunId): Promise<Bundle['events']> {
   const rows = await tx.db
     .selectFrom('run_event')
-    .select(['body', 'digest'])
+    .select(['seq', 'body', 'digest'])
     .where('run', '=', runId)
     .orderBy('seq')
     .execute();
   let previous: string = chainStart;
-  return rows.map(({ body, digest }) => {
-    const event = ledgerEventSchema.parse(JSON.parse(eventLine(body, previous, digest)));
+  return rows.map(({ seq, body, digest }) => {
+    const event = parseEvent({ seq, line: eventLine(body, previous, digest) });
     previous = digest;
     return event;
+  });
+}
+
+/** What the first event says. @throws WaybillError `store_corrupt` */
+function startOf([first]: Bundle['events']): LedgerFacts {
+  try {
+    if (first !== undefined) return foldEvent(null, first, null);
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+  }
+  throw new WaybillError('store_corrupt', 'the first event of the run does not say how it began', {
+    hint: 'Find the first broken link with `waybill verify RUN`.',
   });
 }
 
@@ -102,32 +115,26 @@ function treeOf({ snapshot }: Bundle['events'][number]['data']): string | null {
   return typeof snapshot.digest === 'string' ? snapshot.digest : null;
 }
 
-async function manifestBlobs(tx: ReadTx, trees: readonly string[]): Promise<string[]> {
-  if (trees.length === 0) return [];
-  const rows = await tx.db
-    .selectFrom('snapshot')
-    .select('manifest')
-    .where('digest', 'in', trees)
-    .orderBy('digest')
-    .execute();
-  return rows.map(({ manifest }) => manifest);
+/** The blob of the manifest of each tree. */
+async function manifestBlobs(tx: ReadTx, trees: ReadonlySet<string | null>): Promise<Map<string, string>> {
+  const named = [...trees].filter((tree) => tree !== null);
+  if (named.length === 0) return new Map();
+  const rows = await tx.db.selectFrom('snapshot').select(['digest', 'manifest']).where('digest', 'in', named).execute();
+  return new Map(rows.map(({ digest, manifest }) => [digest, manifest]));
 }
 
-async function readManifests(engine: Exporting, blobs: readonly string[]): Promise<Bundle['snapshots']> {
+async function readManifests(engine: Exporting, blobs: ReadonlyMap<string, string>): Promise<Bundle['snapshots']> {
   const manifests: Bundle['snapshots'] = [];
-  for (const blob of blobs) {
-    const text = Buffer.from(await engine.blobs.get(parseDigest(blob))).toString('utf8');
+  for (const tree of [...blobs.keys()].sort()) {
+    const text = Buffer.from(await engine.blobs.get(parseDigest(blobs.get(tree)))).toString('utf8');
     manifests.push(snapshotManifestSchema.parse(JSON.parse(text)));
   }
   return manifests;
 }
 
 /** Digests of all bytes that lie apart: a large input, large outputs, artifacts. */
-function namedBlobs(events: Bundle['events'], receipts: Bundle['receipts']): Set<string> {
-  const named = new Set<string>();
-  const input: JsonValue | undefined = events[0]?.data.inputBlob;
-  if (input !== null && typeof input === 'object' && 'blob' in input && typeof input.blob === 'string')
-    named.add(input.blob);
+function namedBlobs(inputBlob: string | undefined, receipts: Bundle['receipts']): Set<string> {
+  const named = new Set(inputBlob === undefined ? [] : [inputBlob]);
   for (const { outputsBlob, artifacts } of receipts) {
     if (outputsBlob !== undefined) named.add(outputsBlob.blob);
     for (const { digest } of artifacts) named.add(digest);

@@ -54,8 +54,7 @@ export async function checkEvidence(source: EvidenceSource, checked: Checked): P
       checked.receipts += 1;
       await seen.ofReceipt(receipt, where);
     }
-    if (seq === 1) await seen.tree(facts.snapshot?.digest ?? null, where, 'start');
-    if (seq === 1) await checkInput(source, facts, seen);
+    if (seq === 1) await checkStart(source, facts, seen);
     if (event.type === 'drift.accepted') await seen.tree(facts.snapshot?.digest ?? null, where);
     if (seq === run.lastSeq) checkClaims(run, facts);
   }
@@ -181,6 +180,12 @@ function checkClaims(run: RunState, facts: LedgerFacts): void {
   assertSame('origin', 'run, member origin', canonicalJson(expected), canonicalJson(run.origin));
 }
 
+async function checkStart(source: EvidenceSource, facts: LedgerFacts, seen: SeenContent): Promise<void> {
+  const { snapshot } = facts.started;
+  if (snapshot !== null) await seen.firstTree(snapshot, 'event 1');
+  await checkInput(source, facts, seen);
+}
+
 async function checkInput(source: EvidenceSource, facts: LedgerFacts, seen: SeenContent): Promise<void> {
   const { input, inputBlob, provenance } = facts.started;
   if (inputBlob !== undefined) await seen.blob(inputBlob.blob, 'event 1');
@@ -241,15 +246,25 @@ class SeenContent {
     this.#checked.blobs += 1;
   }
 
-  async tree(digest: string | null, where: string, of: 'start' | 'later' = 'later'): Promise<void> {
-    if (digest === null || this.#trees.has(digest)) return;
+  /** The tree the run began with: of its manifest the ledger names every byte, what was left out included. */
+  async firstTree(tree: { readonly digest: string; readonly manifest: string }, where: string): Promise<void> {
+    const text = await this.#manifest(tree.digest, where, tree.manifest);
+    if (text !== undefined) assertSame('snapshot', `snapshot of ${where}`, tree.manifest, digestOf(text));
+  }
+
+  async tree(digest: string | null, where: string): Promise<void> {
+    if (digest !== null && !this.#trees.has(digest)) await this.#manifest(digest, where, null);
+  }
+
+  async #manifest(digest: string, where: string, bytes: string | null): Promise<string | undefined> {
     this.#trees.add(digest);
-    const text = await this.#source.manifest(digest, of);
-    if (text === 'apart') return;
+    const text = await this.#source.manifest(digest, bytes);
+    if (text === 'apart') return undefined;
     const at = `snapshot ${digest} of ${where}`;
     if (text === 'missing') throw new Broken('snapshot', at, digest, 'no manifest of this tree');
     checkManifest(text, digest, at);
     this.#checked.snapshots += 1;
+    return text;
   }
 }
 

@@ -36,8 +36,8 @@ export interface EvidenceSource {
   sharedReceipts(): AsyncIterable<ReceiptText> | 'apart';
   /** Canonical text of the input. */
   input(): Promise<Kept<string>>;
-  /** Text of the manifest of a tree: the one the run began with, or a later one. */
-  manifest(digest: string, of: 'start' | 'later'): Promise<Kept<string>>;
+  /** Text of the manifest of a tree; of the tree the run began with the one whose bytes the ledger names. */
+  manifest(tree: string, bytes: string | null): Promise<Kept<string>>;
   blob(digest: string): Promise<Kept<Uint8Array>>;
   /** What no single part proves; asked last, so that a broken part is named before. @throws Broken */
   checkWhole?(): void;

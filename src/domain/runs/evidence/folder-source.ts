@@ -23,8 +23,8 @@ export async function folderSource(folder: string): Promise<EvidenceSource> {
     receiptCount: async () => receipts.size,
     sharedReceipts: () => 'apart',
     input: async () => 'apart',
-    manifest: async (_digest, of) =>
-      of === 'later' ? 'apart' : ((await readTextIfThere(join(folder, snapshotFile), snapshotFile)) ?? 'missing'),
+    manifest: async (_tree, bytes) =>
+      bytes === null ? 'apart' : ((await readTextIfThere(join(folder, snapshotFile), snapshotFile)) ?? 'missing'),
     blob: async () => 'apart',
   };
 }

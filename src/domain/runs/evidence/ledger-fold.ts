@@ -17,7 +17,7 @@ const startedData = z.looseObject({
   actor: z.string(),
   input: z.json().optional(),
   inputBlob: blobReferenceSchema.optional(),
-  snapshot: tree.nullable(),
+  snapshot: tree.extend({ manifest: z.string() }).nullable(),
   provenance: provenanceSchema,
   origin: z
     .strictObject({

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { WaybillError } from '../../../contract/errors.ts';
 import type { RunState } from '../../../contract/evidence.ts';
 import { isId, type RunId } from '../../../contract/ids.ts';
@@ -39,13 +40,10 @@ export async function storeSource(
       );
       return row?.input ?? 'missing';
     },
-    manifest: async (digest) => {
-      const row = await store.read((tx) =>
-        tx.db.selectFrom('snapshot').select('manifest').where('digest', '=', digest).executeTakeFirst(),
-      );
-      if (row === undefined) return 'missing';
-      const bytes = await blobOf(engine.blobs, row.manifest);
-      return typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('utf8');
+    manifest: async (tree, bytes) => {
+      const digest = bytes ?? (await manifestOf(engine, tree));
+      const content = digest === undefined ? 'missing' : await blobOf(engine.blobs, digest);
+      return typeof content === 'string' ? content : Buffer.from(content).toString('utf8');
     },
     blob: (digest) => blobOf(engine.blobs, digest),
   };
@@ -147,7 +145,17 @@ async function namedBy({ store }: Pick<Looking, 'store'>, run: string, number: n
       .limit(1)
       .execute(),
   );
-  return rows[0] === undefined ? undefined : /"receipt":"(sha256:[0-9a-f]{64})"/.exec(rows[0].body)?.[1];
+  return rows[0] === undefined ? undefined : closingBody.parse(JSON.parse(rows[0].body)).data.receipt;
+}
+
+const closingBody = z.looseObject({ data: z.looseObject({ receipt: z.string() }) });
+
+/** The digest of the manifest that is kept of a tree: any that was captured first, for the same files. */
+async function manifestOf({ store }: Pick<Looking, 'store'>, tree: string): Promise<string | undefined> {
+  const row = await store.read((tx) =>
+    tx.db.selectFrom('snapshot').select('manifest').where('digest', '=', tree).executeTakeFirst(),
+  );
+  return row?.manifest;
 }
 
 async function blobOf(blobs: BlobPort, digest: string): Promise<Kept<Uint8Array>> {

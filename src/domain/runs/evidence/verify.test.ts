@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import type { JsonValue } from '../../../contract/json.ts';
+import { Runs } from '../runs.ts';
 import { showReceipt } from '../show-run.ts';
 import { openTestWorld, type TestProcess, type TestWorld } from '../testing/engine.ts';
 import { approving, failing, testWorkflows, threeSteps, wide } from '../testing/workflows.ts';
@@ -170,6 +171,31 @@ test('R7 one flipped byte anywhere in a bundle is found; in an event, that event
   );
 });
 
+test('R7 R6 runs on the same files that left out different things each keep their own manifest', async () => {
+  await using world = await openTestWorld({ workflows: testWorkflows });
+  await writeFile(join(world.root, 'a.txt'), 'hello');
+  const process = await world.start();
+  const { snapshots } = process.engine;
+  const capture: typeof snapshots.capture = async (request) => {
+    const snapshot = await snapshots.capture(request);
+    return { ...snapshot, omitted: [{ path: 'pipe', reason: 'fifo' }] };
+  };
+  const plain = await finish(process, wide.name, 1);
+  const runs = new Runs({ ...process.engine, snapshots: { capture } });
+  const { runId, outcome } = await runs.start({ workflow: wide.name, input: 1, actor: 'me' });
+  await outcome;
+  const folder = join(world.data, 'runs');
+  for (const id of [plain, parseId('run', runId)]) {
+    expect(await verifyRun(process.engine, id)).toMatchObject({ intact: true, firstBroken: null });
+    await writeRunFiles(process.engine, id, folder);
+    expect(await verifyFolder(join(folder, id))).toMatchObject({ intact: true, firstBroken: null });
+    await writeBundle(process.engine, id, join(world.data, 'bundle.json'));
+    expect(await verifyBundle(join(world.data, 'bundle.json'))).toMatchObject({ intact: true, firstBroken: null });
+  }
+  expect(await readFile(join(folder, runId, 'snapshot.json'), 'utf8')).toContain('pipe');
+  expect(await readFile(join(folder, plain, 'snapshot.json'), 'utf8')).not.toContain('pipe');
+});
+
 test('R13 the digest of a bundle can be checked without this program: it is that of all lines but the last', async () => {
   await using world = await openTestWorld({ workflows: testWorkflows });
   const process = await world.start();
@@ -184,11 +210,18 @@ test('R13 the digest of a bundle can be checked without this program: it is that
 test('R7 one flipped byte in any file of a folder is found', async () => {
   await using world = await openTestWorld({ workflows: testWorkflows });
   const process = await world.start();
+  await writeFile(join(world.root, 'a.txt'), 'hello');
   const runId = await finish(process, wide.name, 2);
   const runs = join(world.data, 'runs');
   await writeRunFiles(process.engine, runId, runs);
   const folder = join(runs, runId);
-  const files = ['ledger.ndjson', 'run.json', 'receipts/wide/step-1.json', 'receipts/wide/step-2.json'];
+  const files = [
+    'ledger.ndjson',
+    'run.json',
+    'snapshot.json',
+    'receipts/wide/step-1.json',
+    'receipts/wide/step-2.json',
+  ];
   const originals = new Map(
     await Promise.all(files.map(async (name) => [name, await readFile(join(folder, name))] as const)),
   );

@@ -8,13 +8,14 @@ import { parseDigest } from '../../../platform/digests/digest.ts';
 import { fileWriteFailed, systemCode } from '../../../platform/files/file-write-failed.ts';
 import { makeFolder, syncFolder } from '../../../platform/files/make-folder.ts';
 import { throughTemporaryFile } from '../../../platform/files/temporary-file.ts';
-import { largestPage, readEvents } from '../ledger/read-events.ts';
+import { largestPage, parseEvent, readEvents } from '../ledger/read-events.ts';
 import type { BlobPort } from '../ports.ts';
 import { type Looking, showRun } from '../show-run.ts';
 import { isTerminal } from '../states.ts';
 import { parseReceipt } from '../steps/receipt.ts';
 import { ledgerFile, receiptFile, runFile, snapshotFile } from './evidence-paths.ts';
 import { runText } from './folder-source.ts';
+import { foldEvent } from './ledger-fold.ts';
 
 type Writing = Looking & { readonly blobs: BlobPort };
 
@@ -106,16 +107,8 @@ export class RunFiles {
   async #writeSnapshot(): Promise<void> {
     const { store, blobs } = this.#engine;
     const [first] = (await readEvents(store, this.#runId, 0, 1)).events;
-    const tree =
-      first === undefined ? undefined : /"snapshot":\{[^{}]*"digest":"(sha256:[0-9a-f]{64})"/.exec(first.body)?.[1];
-    if (tree !== undefined) {
-      const row = await store.read((tx) =>
-        tx.db.selectFrom('snapshot').select('manifest').where('digest', '=', tree).executeTakeFirst(),
-      );
-      if (row === undefined)
-        throw new WaybillError('blob_missing', `the manifest of the snapshot ${tree} is not in the store`);
-      await this.#replace(snapshotFile, await blobs.get(parseDigest(row.manifest)));
-    }
+    const tree = first === undefined ? null : foldEvent(null, parseEvent(first), null).started.snapshot;
+    if (tree !== null) await this.#replace(snapshotFile, await blobs.get(parseDigest(tree.manifest)));
     this.#hasSnapshot = true;
   }
 

@@ -8,6 +8,8 @@ import type { Snapshot } from '../ports.ts';
 
 export interface RecordedTree {
   readonly snapshot: Snapshot;
+  /** Digest of the manifest's bytes: unlike the tree's own it also covers what was left out. */
+  readonly manifest: Digest;
   /** Goes into the commit that names the tree, so that no digest is stored without its manifest. */
   readonly also: readonly OperationStatement[];
 }
@@ -16,7 +18,7 @@ export interface RecordedTree {
 export class TreeRecorder {
   readonly #engine: Engine;
   readonly #withContent: boolean;
-  readonly #known = new Set<Digest>();
+  readonly #known = new Map<Digest, Digest>();
   #next: Promise<RecordedTree> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -43,12 +45,13 @@ export class TreeRecorder {
   async #capture(): Promise<RecordedTree> {
     const { root, snapshot: choice } = this.#engine.workspace;
     const snapshot = await this.#engine.snapshots.capture({ root, ...choice });
-    if (this.#known.has(snapshot.digest)) return { snapshot, also: [] };
+    const known = this.#known.get(snapshot.digest);
+    if (known !== undefined) return { snapshot, manifest: known, also: [] };
     if (this.#withContent) await this.#keepContent(snapshot);
     const manifest = await this.#engine.blobs.put(Buffer.from(canonicalJson(manifestOf(snapshot))));
-    this.#known.add(snapshot.digest);
+    this.#known.set(snapshot.digest, manifest);
     const row = [snapshot.digest, snapshot.id, manifest, this.#engine.clock.now()];
-    return { snapshot, also: [{ sql: statements.insertSnapshot, rows: [row] }] };
+    return { snapshot, manifest, also: [{ sql: statements.insertSnapshot, rows: [row] }] };
   }
 
   async #keepContent(snapshot: Snapshot): Promise<void> {
