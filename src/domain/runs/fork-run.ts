@@ -32,7 +32,7 @@ export async function retryOrigin(
     runId: parseId('run', row.id),
     kind: 'retry',
     from: null,
-    reason: options.reason,
+    reason: engine.redact.text(options.reason.toWellFormed()).text,
     receipts: good.map(place),
   };
 }

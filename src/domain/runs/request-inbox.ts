@@ -2,7 +2,7 @@ import type { RunId } from '../../contract/ids.ts';
 import type { Engine } from './engine.ts';
 import type { Execution } from './execution/execution.ts';
 import { sql } from './ledger/statements.ts';
-import { answers, doneRow, type RequestRow, requestEvents } from './requests.ts';
+import { answers, commentOf, doneRow, type RequestRow, requestEvents } from './requests.ts';
 import { settleWait } from './steps/wait-step.ts';
 
 const everyMs = 100;
@@ -78,29 +78,27 @@ export class RequestInbox {
       case 'approve':
       case 'deny':
       case 'signal': {
+        // A stopped execution answers nothing any more; who asked does it once the lease is free.
+        if (execution.stopReason !== undefined) return;
         const waiting = [...execution.waits.values()].map((wait) => wait.pending);
         const answer = answers(request, waiting);
         if (answer === undefined) return;
         const wait = execution.takeWait(answer.pending.idempotencyKey);
         if (wait === undefined) return;
         const events = requestEvents(request, answer.settlement);
-        await execution
+        const settled = execution
           .working(() =>
             settleWait(execution.ledger, answer.pending, execution.run, answer.settlement, events, [
               doneRow(this.#engine, request, request.kind),
             ]),
           )
           .then(wait.settle, (error: unknown) => execution.stop({ kind: 'error', error }));
+        // Work of a stopped execution never settles, and the other runs' requests must not wait for it.
+        await Promise.race([settled, execution.stopped]);
         return;
       }
       default:
         return request.kind satisfies never;
     }
   }
-}
-
-function commentOf(request: RequestRow): string | null {
-  const payload: unknown = JSON.parse(request.payload);
-  const given = typeof payload === 'object' && payload !== null && 'comment' in payload ? payload.comment : null;
-  return typeof given === 'string' ? given : null;
 }

@@ -106,3 +106,120 @@ test('R42 cancel without a living holder is done by the requester', async () => 
     hint: expect.stringContaining('fork'),
   });
 });
+
+test('an answer is for the question it was given to: too late for it, it is not kept for the next of the same name', async () => {
+  const workflow = defineWorkflow('twice', { snapshot: 'none' }, async (run) => {
+    const work = run.signal('end');
+    const answers: string[] = [];
+    for (const attempt of [1, 2]) {
+      const answer = await run.approval('ok', {
+        prompt: `Attempt ${attempt}?`,
+        timeoutMs: attempt === 1 ? 60_000 : 600_000,
+      });
+      answers.push(answer.actor);
+    }
+    await work;
+    return answers;
+  });
+  await using world = await openTestWorld({ workflows: [workflow] });
+  const holder = await world.start();
+  const other = await world.start();
+  const { runId, outcome } = await holder.runs.start({ workflow: 'twice', input: null, actor });
+  await outcome;
+  const late = async (who: string) =>
+    requestRun(other.engine, runId, { kind: 'approve', step: 'ok', comment: null }, { actor: who });
+  // Two answer the first question at once: one is in time, and the other must not answer the second question.
+  const both = await Promise.allSettled([late('first'), late('second')]);
+  expect(both.map((each) => each.status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  expect(both.find((each) => each.status === 'rejected')?.reason).toMatchObject({ code: 'run_not_waiting' });
+  const again = await other.runs.resume(runId, { actor });
+  expect(await again.outcome).toMatchObject({ kind: 'waiting' });
+  const open = (await loadRun(other.engine.store, runId)).pending.map((each) => each.work.step.name);
+  expect(open.toSorted()).toEqual(['end', 'ok']);
+});
+
+test('the same answer under its key is one answer, also when the question is closed and when the run is finished', async () => {
+  const workflow = defineWorkflow(
+    'ask',
+    { snapshot: 'none' },
+    async (run) => (await run.approval('ok', { prompt: 'Go on?' })).actor,
+  );
+  await using world = await openTestWorld({ workflows: [workflow] });
+  const { engine, runs } = await world.start();
+  const { runId, outcome } = await runs.start({ workflow: 'ask', input: null, actor });
+  await outcome;
+  const approve = (comment: string | null) =>
+    requestRun(engine, runId, { kind: 'approve', step: 'ok', comment }, { actor, idempotencyKey: 'k' });
+  expect(await approve(null)).toMatchObject({ outcome: 'done' });
+  expect(await approve(null)).toMatchObject({ outcome: 'done' });
+  expect(await (await runs.resume(runId, { actor })).outcome).toMatchObject({ state: 'succeeded' });
+  expect(await approve(null)).toMatchObject({ outcome: 'done', state: 'succeeded' });
+  await expect(approve('another')).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+});
+
+test('R42 a name that two open questions have is not guessed at', async () => {
+  const workflow = defineWorkflow('both', { snapshot: 'none' }, (run) =>
+    run.each(
+      ['a', 'b'],
+      { key: (item) => item },
+      async (_, each) => (await each.approval('ok', { prompt: '?' })).actor,
+    ),
+  );
+  await using world = await openTestWorld({ workflows: [workflow] });
+  const { engine, runs } = await world.start();
+  const { runId, outcome } = await runs.start({ workflow: 'both', input: null, actor });
+  await outcome;
+  const approve = (step: string) => requestRun(engine, runId, { kind: 'approve', step, comment: null }, { actor });
+  await expect(approve('ok')).rejects.toMatchObject({
+    code: 'run_not_waiting',
+    message: expect.stringContaining('each:a/ok, each:b/ok'),
+  });
+  expect(await approve('each:b/ok')).toMatchObject({ outcome: 'done' });
+});
+
+test('R42 an answer to a run that is just stopping does not keep the other runs of its process from hearing theirs', async () => {
+  const stuck = Promise.withResolvers<void>();
+  const deaf = defineWorkflow('deaf', { snapshot: 'none' }, async (run) => {
+    // Code that does not listen: the stop has to wait for it.
+    const work = run.step('work', {}, () => stuck.promise.then(() => null));
+    await Promise.all([run.approval('ok', { prompt: '?' }), work]);
+    return null;
+  });
+  const busy = defineWorkflow('busy', { snapshot: 'none' }, async (run) => {
+    const work = run.step(
+      'work',
+      {},
+      ({ signal }) => new Promise<null>((_, no) => signal.addEventListener('abort', () => no(new Error('ended')))),
+    );
+    await Promise.all([run.approval('ok', { prompt: '?' }), work]);
+    return null;
+  });
+  await using world = await openTestWorld({ workflows: [deaf, busy] });
+  const holder = await world.start();
+  const other = await world.start();
+  const one = await holder.runs.start({ workflow: 'deaf', input: null, actor });
+  const two = await holder.runs.start({ workflow: 'busy', input: null, actor });
+  await until(async () => (await loadRun(other.engine.store, one.runId)).pending.length === 1);
+  await until(async () => (await loadRun(other.engine.store, two.runId)).pending.length === 1);
+  const paused = requestRun(other.engine, one.runId, { kind: 'pause' }, { actor });
+  await until(
+    async () =>
+      (await other.engine.store.read((tx) => tx.db.selectFrom('run_request').selectAll().execute())).length === 1,
+  );
+  const approved = requestRun(other.engine, one.runId, { kind: 'approve', step: 'ok', comment: null }, { actor });
+  expect(
+    await requestRun(other.engine, two.runId, { kind: 'approve', step: 'ok', comment: null }, { actor }),
+  ).toMatchObject({ outcome: 'done', by: 'holder' });
+  stuck.resolve();
+  expect(await paused).toMatchObject({ outcome: 'done' });
+  expect(await approved).toMatchObject({ outcome: 'done', by: 'requester' });
+  expect(await requestRun(other.engine, two.runId, { kind: 'cancel', comment: null }, { actor })).toMatchObject({
+    state: 'canceled',
+  });
+  await two.outcome;
+  // Nothing that was asked of a finished run is left open, or every process would look at it for ever.
+  const open = await other.engine.store.read((tx) =>
+    tx.db.selectFrom('run_request').select('run').where('done_at', 'is', null).execute(),
+  );
+  expect(open).toEqual([]);
+});

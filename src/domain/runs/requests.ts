@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely';
 import { WaybillError } from '../../contract/errors.ts';
 import type { RunId } from '../../contract/ids.ts';
 import { parseId } from '../../contract/ids.ts';
-import type { JsonValue } from '../../contract/json.ts';
+import type { JsonObject, JsonValue } from '../../contract/json.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { randomHex } from '../../platform/ids/make-id.ts';
 import { commit } from '../../platform/journal/commit.ts';
@@ -43,7 +43,8 @@ const patienceMs = 30_000;
 /**
  * Asks something of a run. The request is durable first; then its holder turns it into events, or, when no
  * living process holds the run, we take the lease and do it ourselves. Asking the same twice equals once.
- * @throws WaybillError `run_not_found`, `run_finished`, `run_not_waiting`, `lease_lost` when the holder does not answer in time
+ * @throws WaybillError `run_not_found`, `run_finished`; `run_not_waiting`, also for an answer that came too late;
+ * `lease_lost` when the holder does not answer in time
  */
 export async function requestRun(
   engine: Engine,
@@ -52,6 +53,8 @@ export async function requestRun(
   from: { readonly actor: string; readonly idempotencyKey?: string },
 ): Promise<RequestAnswer> {
   const row = await engine.store.read((tx) => readRunRow(tx, runId));
+  const earlier = await askedBefore(engine, runId, request, from);
+  if (earlier !== undefined) return settle(engine, runId, earlier);
   const state = readState(row.state);
   if (isTerminal(state)) {
     if (request.kind === 'cancel') return { outcome: 'unchanged', state, by: 'requester' };
@@ -59,40 +62,84 @@ export async function requestRun(
       hint: `Look at it with: waybill show ${runId}`,
     });
   }
-  if (request.kind === 'approve' || request.kind === 'deny') await assertWaited(engine, runId, request.step);
-  const id = await keep(engine, runId, request, from);
+  const waited =
+    request.kind === 'approve' || request.kind === 'deny' ? await waitedFor(engine, runId, request.step) : null;
+  const id = await keep(engine, runId, payloadOf(engine, request, waited), { ...from, kind: request.kind });
   engine.store.hints.announce(`run:${runId}`);
   return settle(engine, runId, id);
 }
 
-async function assertWaited(engine: Engine, runId: RunId, step: string): Promise<void> {
+/**
+ * The key of the one open approval a person calls `step`. The answer is for this one question: when it is too late
+ * for it, it must not become the answer to a later question of the same name.
+ */
+async function waitedFor(engine: Engine, runId: RunId, step: string): Promise<string> {
   const loaded = await loadRun(engine.store, runId);
   const waiting = loaded.pending.filter((pending) => pending.waitingFor === 'approval');
-  if (waiting.some((pending) => names(pending, step))) return;
+  const exact = waiting.filter((each) => displayStep(each.work.step) === step || each.idempotencyKey === step);
+  const found = exact.length > 0 ? exact : waiting.filter((each) => each.work.step.name === step);
+  if (found[0] !== undefined && found.length === 1) return found[0].idempotencyKey;
   const list = waiting.map((pending) => displayStep(pending.work.step)).join(', ') || 'none';
-  throw new WaybillError(
-    'run_not_waiting',
-    `run ${runId} does not wait for an approval named "${step}" (open: ${list})`,
-    {
-      hint: `See what it waits for: waybill show ${runId}`,
-    },
-  );
+  const what = found.length === 0 ? 'does not wait for an approval' : 'waits for more than one approval';
+  throw new WaybillError('run_not_waiting', `run ${runId} ${what} named "${step}" (open: ${list})`, {
+    hint: `See what it waits for: waybill show ${runId}`,
+  });
 }
 
-/** True when `step` is what a person calls this pending step. */
-function names(pending: PendingStep, step: string): boolean {
-  return pending.work.step.name === step || displayStep(pending.work.step) === step || pending.idempotencyKey === step;
+/** What is stored of a request; `waited` is the key of the question an answer is for. */
+function payloadOf(engine: Engine, { kind: _, ...payload }: RunRequest, waited: string | null): JsonObject {
+  const { value } = engine.redact.json(payload);
+  return waited === null ? { ...objectOf(value) } : { ...objectOf(value), waited };
+}
+
+function objectOf(value: JsonValue): JsonObject {
+  return value !== null && typeof value === 'object' && !isList(value) ? value : {};
+}
+
+/**
+ * The request this actor made before under the same key.
+ * @throws WaybillError `idempotency_key_reused` when that was another one
+ */
+async function askedBefore(
+  engine: Engine,
+  runId: RunId,
+  request: RunRequest,
+  from: { readonly actor: string; readonly idempotencyKey?: string },
+): Promise<string | undefined> {
+  const key = from.idempotencyKey;
+  if (key === undefined) return undefined;
+  const row = await engine.store.read((tx) =>
+    tx.db
+      .selectFrom('run_request')
+      .select(['id', 'kind', 'payload'])
+      .where('run', '=', runId)
+      .where('actor', '=', from.actor)
+      .where('idempotency_key', '=', key)
+      .executeTakeFirst(),
+  );
+  if (row === undefined) return undefined;
+  const { waited: _, ...asked } = objectOf(JSON.parse(row.payload));
+  if (row.kind === request.kind && canonicalJson(asked) === canonicalJson(payloadOf(engine, request, null))) {
+    return row.id;
+  }
+  throw keyReused(runId);
+}
+
+function keyReused(runId: RunId): WaybillError {
+  return new WaybillError('idempotency_key_reused', `the key was used for another request on run ${runId}`, {
+    hint: 'Use a new key for a new request.',
+  });
 }
 
 async function keep(
   engine: Engine,
   runId: RunId,
-  request: RunRequest,
-  from: { readonly actor: string; readonly idempotencyKey?: string },
+  payload: JsonObject,
+  from: { readonly kind: RunRequest['kind']; readonly actor: string; readonly idempotencyKey?: string },
 ): Promise<string> {
-  const { kind, ...payload } = request;
+  const { kind } = from;
   const key = from.idempotencyKey ?? null;
-  const body = canonicalJson(engine.redact.json(payload).value);
+  const body = canonicalJson(payload);
   return engine.store.write(async (tx) => {
     const same = await tx.db
       .selectFrom('run_request')
@@ -107,9 +154,7 @@ async function keep(
       .executeTakeFirst();
     if (same !== undefined) {
       if (same.kind === kind && same.payload === body) return same.id;
-      throw new WaybillError('idempotency_key_reused', `the key was used for another request on run ${runId}`, {
-        hint: 'Use a new key for a new request.',
-      });
+      throw keyReused(runId);
     }
     const id = `req_${randomHex(16)}`;
     const row = {
@@ -141,14 +186,18 @@ async function settle(engine: Engine, runId: RunId, id: string): Promise<Request
   using news = engine.store.hints.subscribe(`run:${runId}`);
   const deadline = Date.now() + patienceMs;
   for (;;) {
-    const { request, row } = await engine.store.read(async (tx) => ({
-      row: await readRunRow(tx, runId),
-      request: await tx.db.selectFrom('run_request').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
-    }));
-    if (request.done_at !== null) return { outcome: 'done', state: row.state, by: 'holder' };
+    const { request, row, open } = await lookAt(engine, runId, id);
+    if (request.outcome === tooLate) throw lateError(runId);
+    if (request.done_at !== null) {
+      return { outcome: request.outcome === 'unchanged' ? 'unchanged' : 'done', state: row.state, by: 'holder' };
+    }
     if (isTerminal(readState(row.state))) return { outcome: 'unchanged', state: row.state, by: 'holder' };
+    if (!open) {
+      await engine.store.submit({ statements: [doneRow(engine, request, tooLate)] });
+      throw lateError(runId);
+    }
     if (livingHolder({ ...row, id: runId }, engine.host, engine.clock.now()) === null) {
-      const answer = await withoutHolder(engine, runId, request).catch(ifHeld);
+      const answer = await withoutHolder(engine, row, request).catch(ifHeld);
       if (answer !== undefined) return answer;
     } else if (request.kind === 'signal' && !(await isAwaited(engine, runId, request))) {
       return { outcome: 'kept', state: row.state, by: 'holder' };
@@ -156,6 +205,27 @@ async function settle(engine: Engine, runId: RunId, id: string): Promise<Request
     if (Date.now() > deadline) throw unanswered(runId, row);
     await news.next(200);
   }
+}
+
+/** The request as it is, and whether the question it answers is still open, in the same moment. */
+async function lookAt(engine: Engine, runId: RunId, id: string) {
+  return engine.store.read(async (tx) => {
+    const row = await readRunRow(tx, runId);
+    const request = await tx.db.selectFrom('run_request').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+    const { waited } = objectOf(JSON.parse(request.payload));
+    if (typeof waited !== 'string') return { row, request, open: true };
+    const asked = tx.db.selectFrom('pending_step').select('run').where('run', '=', runId);
+    const pending = await asked.where('idempotency_key', '=', waited).executeTakeFirst();
+    return { row, request, open: pending !== undefined };
+  });
+}
+
+const tooLate = 'too_late';
+
+function lateError(runId: RunId): WaybillError {
+  return new WaybillError('run_not_waiting', `run ${runId} does not wait for this answer any more: it came too late`, {
+    hint: `See what became of the question: waybill show ${runId} --receipts`,
+  });
 }
 
 function ifHeld(error: unknown): undefined {
@@ -181,14 +251,11 @@ export function answers(
   request: RequestRow,
   pending: readonly PendingStep[],
 ): { readonly pending: PendingStep; readonly settlement: Settlement } | undefined {
-  const payload: JsonValue = JSON.parse(request.payload);
-  if (payload === null || typeof payload !== 'object' || isList(payload)) return undefined;
+  const payload = objectOf(JSON.parse(request.payload));
   switch (request.kind) {
     case 'approve':
     case 'deny': {
-      const found = pending.find(
-        (each) => each.waitingFor === 'approval' && typeof payload.step === 'string' && names(each, payload.step),
-      );
+      const found = pending.find((each) => each.idempotencyKey === payload.waited);
       const outputs = { approved: request.kind === 'approve', actor: request.actor, comment: payload.comment ?? null };
       return found === undefined ? undefined : { pending: found, settlement: { outputs } };
     }
@@ -210,6 +277,12 @@ export function doneRow(engine: Engine, request: RequestRow, outcome: string): O
   return { sql: statements.finishRequest, rows: [[engine.clock.now(), outcome, request.id]] };
 }
 
+/** What the asker said about it. */
+export function commentOf(request: RequestRow): string | null {
+  const { comment } = objectOf(JSON.parse(request.payload));
+  return typeof comment === 'string' ? comment : null;
+}
+
 /** The events a request becomes, before the step's own. */
 export function requestEvents(request: RequestRow, settlement: Settlement) {
   const outputs = 'outputs' in settlement ? settlement.outputs : null;
@@ -217,9 +290,10 @@ export function requestEvents(request: RequestRow, settlement: Settlement) {
   return [{ type, data: { actor: request.actor, answer: outputs } }];
 }
 
-async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow): Promise<RequestAnswer> {
+async function withoutHolder(engine: Engine, row: RunRow, request: RequestRow): Promise<RequestAnswer> {
+  const runId = parseId('run', row.id);
   if (request.kind === 'signal' && !(await isAwaited(engine, runId, request))) {
-    return { outcome: 'kept', state: 'waiting', by: 'requester' };
+    return { outcome: 'kept', state: row.state, by: 'requester' };
   }
   const { ledger, loaded, before } = await takeOver(engine, runId);
   const answer = answers(request, loaded.pending);
@@ -269,20 +343,19 @@ async function cancelHere(
 ): Promise<RequestAnswer> {
   const { events, gone } = await killLeftovers(engine, loaded);
   const how = gone.some((report) => report.how === 'swept') ? 'swept' : engine.processes.containment.how;
-  const payload: JsonValue = JSON.parse(request.payload);
   await ledger.append({
     events: [
       ...events,
-      { type: 'cancel.requested', data: { actor: request.actor, request: payload } },
+      { type: 'cancel.requested', data: { actor: request.actor, comment: commentOf(request) } },
       { type: 'run.canceled', data: { actor: request.actor, processes: { how, ended: gone.length, left: 0 } } },
     ],
     also: [
+      doneRow(engine, request, 'canceled'),
       ...runEnded(engine, factsOf(loaded), {
         state: 'canceled',
         code: 'run_canceled',
         seq: ledger.nextSeq + events.length + 1,
       }),
-      doneRow(engine, request, 'canceled'),
     ],
     change: {
       kind: 'finish',

@@ -1,3 +1,5 @@
+import { appendFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { defineWorkflow } from '../../contract/define.ts';
 import { parseId } from '../../contract/ids.ts';
@@ -277,4 +279,37 @@ test('a secret in an input is redacted before it is hashed, stored or seen by th
 
 test('ids from outside are checked before they reach the store', () => {
   expect(() => parseId('run', '../../etc/passwd')).toThrow(expect.objectContaining({ code: 'invalid_id' }));
+});
+
+test('R18 the same fork or retry under its key is the same run, also after that run has changed the tree', async () => {
+  const workflow = defineWorkflow('writes', async (run) => {
+    await run.step('a', {}, () => 1);
+    await run.step(
+      'b',
+      {},
+      ({ idempotencyKey }) => appendFile(join(world.root, 'b.txt'), idempotencyKey).then(() => null),
+      {
+        touchesWorkspace: true,
+      },
+    );
+    throw new Error('always');
+  });
+  await using world = await openTestWorld({ workflows: [workflow] });
+  const process = await world.start();
+  const origin = await process.runs.start({ workflow: 'writes', input: null, actor });
+  await origin.outcome;
+  const retry = () =>
+    process.runs.retryFailed(origin.runId, { actor, reason: 'password=hunter2hunter2', idempotencyKey: 'retry' });
+  const retried = await retry();
+  await retried.outcome;
+  await writeFile(join(world.root, 'later.txt'), 'by somebody else');
+  expect(await retry()).toEqual({ runId: retried.runId, created: false, outcome: null });
+  const fork = () => process.runs.fork(origin.runId, { actor, from: 'b', acceptDrift: true, idempotencyKey: 'fork' });
+  const forked = await fork();
+  await forked.outcome;
+  await expect(process.runs.fork(origin.runId, { actor, from: 'b' })).rejects.toMatchObject({ code: 'drift' });
+  expect(await fork()).toEqual({ runId: forked.runId, created: false, outcome: null });
+  const text = JSON.stringify([await eventsOf(process, retried.runId), await eventsOf(process, forked.runId)]);
+  expect(text).toContain('[redacted:');
+  expect(text).not.toContain('hunter2hunter2');
 });

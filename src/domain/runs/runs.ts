@@ -94,7 +94,8 @@ export class Runs {
     options: ResumeOptions & { readonly reason: string; readonly idempotencyKey?: string },
   ): Promise<HeldRun> {
     const loaded = await loadRun(this.#engine.store, runId);
-    return this.#derive(loaded, await retryOrigin(this.#engine, loaded, options), options);
+    const named = { runId, kind: 'retry', from: null } as const;
+    return this.#derive(loaded, named, options, () => retryOrigin(this.#engine, loaded, options));
   }
 
   /** A new run that shares the receipts before a step. @throws WaybillError `step_not_found`, `drift` */
@@ -103,7 +104,8 @@ export class Runs {
     options: ResumeOptions & { readonly from: string; readonly idempotencyKey?: string },
   ): Promise<HeldRun> {
     const loaded = await loadRun(this.#engine.store, runId);
-    return this.#derive(loaded, await forkOrigin(this.#engine, loaded, options), options);
+    const named = { runId, kind: 'fork', from: options.from } as const;
+    return this.#derive(loaded, named, options, () => forkOrigin(this.#engine, loaded, options));
   }
 
   /** Ends every run of this process in order: processes first, then the record; all stay resumable. */
@@ -129,18 +131,23 @@ export class Runs {
 
   async #derive(
     loaded: LoadedRun,
-    origin: RunOrigin,
+    named: Pick<RunOrigin, 'runId' | 'kind' | 'from'>,
     options: { readonly actor: string; readonly idempotencyKey?: string },
+    origin: () => Promise<RunOrigin>,
   ): Promise<HeldRun> {
     const facts = factsOf(loaded);
-    return this.#create({
+    const request = {
       workflow: this.workflow(facts.workflow),
       input: loaded.input,
       tasks: facts.tasks,
       actor: options.actor,
-      origin,
       ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
-    });
+    };
+    // The run such a request made may have changed the tree since; asked again, it is still that run.
+    const unread = { ...named, reason: null, receipts: [] };
+    const earlier = await findByKey(this.#engine, { ...request, origin: unread });
+    if (earlier !== undefined) return { runId: earlier, created: false, outcome: null };
+    return this.#create({ ...request, origin: await origin() });
   }
 
   async #create(request: NewRun): Promise<HeldRun> {
@@ -197,6 +204,8 @@ export class Runs {
       this.#inbox.forget(run.runId);
       this.#held.delete(run.runId);
     });
+    // Whoever asked awaits it, perhaps later: until then a failure must not end the process.
+    outcome.catch(() => {});
     this.#held.set(run.runId, { execution, outcome });
     return outcome;
   }

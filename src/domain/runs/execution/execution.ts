@@ -166,7 +166,10 @@ export class Execution {
     const asked = this.#asked;
     setImmediate(() =>
       setImmediate(() => {
-        if (this.#working === 0 && this.waits.size > 0 && this.#asked === asked) this.stop({ kind: 'rest' });
+        if (this.#working > 0 || this.waits.size === 0 || this.#reason !== undefined) return;
+        if (this.#asked === asked) this.stop({ kind: 'rest' });
+        // It asked for something that was recorded, which nobody tells the end of: look again.
+        else this.#settle();
       }),
     );
   }

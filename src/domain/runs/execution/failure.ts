@@ -15,7 +15,7 @@ export function failureOf(error: unknown, redact: Redactor): Failure {
     const { retryable, ...details } = error.details ?? {};
     return {
       code: error.code,
-      message: redact.text(error.message.slice(0, longest).toWellFormed()).text,
+      message: textOf(error.message, redact),
       ...(error.hint === undefined ? {} : { hint: redact.text(error.hint.toWellFormed()).text }),
       retryable: retryable === true,
       ...(Object.keys(details).length === 0 ? {} : { details: redactMembers(details, redact) }),
@@ -24,10 +24,15 @@ export function failureOf(error: unknown, redact: Redactor): Failure {
   const message = error instanceof Error ? error.message || error.name : String(error);
   return {
     code: 'step_failed',
-    message: redact.text(message.slice(0, longest).toWellFormed()).text,
+    message: textOf(message, redact),
     retryable: true,
     ...(error instanceof Error ? { details: { exception: error.name } } : {}),
   };
+}
+
+/** Redacted before it is cut: half a secret is not recognized as one. */
+function textOf(message: string, redact: Redactor): string {
+  return redact.text(message.toWellFormed()).text.slice(0, longest).toWellFormed();
 }
 
 /** Also in the order of keys a receipt has, so that the workflow sees the same error when the run is resumed. */

@@ -4,6 +4,7 @@ import type { Failure } from '../../../contract/evidence.ts';
 import type { JsonValue } from '../../../contract/json.ts';
 import { StepError } from '../../../contract/step-error.ts';
 import type { AnyWorkflow } from '../../../contract/workflow.ts';
+import { asStored } from '../../../platform/canonical-json/as-stored.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
 import { displayStep } from '../keys/step-key.ts';
@@ -42,6 +43,9 @@ export async function perform(execution: Execution, workflow: AnyWorkflow, input
     const ending = await untilEnd(execution, workflow, input);
     if ('stop' in ending) return await stopped(execution, ending.stop);
     return await finished(execution, ending);
+  } catch (error) {
+    await giveBack(execution);
+    throw error;
   } finally {
     execution.dispose();
   }
@@ -69,7 +73,7 @@ async function untilEnd(execution: Execution, workflow: AnyWorkflow, input: Json
 async function ended(execution: Execution, workflow: AnyWorkflow, run: ScopedRun, input: JsonValue): Promise<Ending> {
   try {
     const output = (await workflow.start(run, input)) ?? null;
-    return { output: execution.engine.redact.json(output).value };
+    return { output: asStored(execution.engine.redact.json(output).value) };
   } catch (error) {
     return { failure: workflowFailure(execution, error) };
   }
@@ -143,8 +147,8 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
           { type: 'run.canceled', data: { actor: last.actor, processes: { how, ended: closed.length, left } } },
         ],
         also: [
-          ...runEnded(execution.engine, run, { state: 'canceled', code: 'run_canceled', seq: ledger.nextSeq + 1 }),
           { sql: statements.finishRequest, rows: [[execution.engine.clock.now(), 'canceled', last.request]] },
+          ...runEnded(execution.engine, run, { state: 'canceled', code: 'run_canceled', seq: ledger.nextSeq + 1 }),
         ],
         change: {
           kind: 'finish',
@@ -193,8 +197,6 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
           also: [forgetProcesses],
           change: { kind: 'suspend', state: 'running', wakeAt: null },
         });
-      } else {
-        await giveBack(execution);
       }
       throw last.error;
     default:
@@ -203,8 +205,8 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
 }
 
 /**
- * Gives the lease back without a record, so that another process need not wait for this one to end. When the
- * lease is lost, or the store is what failed, there is nothing to give or no way to: then its expiry tells.
+ * Gives the lease back without a record, so that another process need not wait for this one to end. When it was
+ * given back or lost already, or the store is what failed, there is nothing to give or no way to: then its expiry tells.
  */
 async function giveBack({ engine, ledger, run }: Execution): Promise<void> {
   const row = ['running', null, run.runId, ledger.epoch];

@@ -6,7 +6,8 @@ import type { TerminalState } from '../states.ts';
 import type { RunFacts } from './execution.ts';
 
 /**
- * The rows that belong into the commit of a terminal event: nothing of the run is open any more, and the news
+ * The rows that belong into the commit of a terminal event: nothing of the run is open any more, what was asked
+ * of it and not done has changed nothing, and the news
  * leaves the system under the id of that event.
  */
 export function runEnded(
@@ -18,6 +19,7 @@ export function runEnded(
   return [
     { sql: statements.deleteAllPending, rows: [[runId]] },
     { sql: statements.deleteProcesses, rows: [[runId]] },
+    { sql: statements.finishRequests, rows: [[engine.clock.now(), runId]] },
     outboxStatement([
       {
         aggregate: runId,

@@ -132,7 +132,6 @@ export class LedgerWriter {
         sql: statements.insertReceipt,
         rows: [[this.#runId, receipt.number, receipt.idempotencyKey, receipt.step.name, receipt.outcome, body, digest]],
       });
-      this.#receipts = receipt.number;
     }
     const rows: SqlValue[][] = [];
     let digest = this.#digest;
@@ -146,6 +145,8 @@ export class LedgerWriter {
       rows.push([this.#runId, seq, draft.type, body, digest]);
     }
     if (rows.length > 0) all.unshift({ sql: statements.insertEvent, rows });
+    // Only now: an event that cannot be written must leave the head as it was.
+    if (receipt !== null) this.#receipts = receipt.number;
     if (entry.tree !== undefined) this.#tree = entry.tree;
     this.#seq = last;
     this.#digest = digest;

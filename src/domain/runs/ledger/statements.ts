@@ -36,6 +36,9 @@ export const insertSnapshot = sql(
   'INSERT INTO snapshot (digest, id, manifest, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
 );
 export const finishRequest = sql('UPDATE run_request SET done_at = ?, outcome = ? WHERE id = ? AND done_at IS NULL');
+export const finishRequests = sql(
+  "UPDATE run_request SET done_at = ?, outcome = 'unchanged' WHERE run = ? AND done_at IS NULL",
+);
 
 // Each of these moves the head of a run. The epoch and the old head are checked in the statement itself: a
 // holder that lost its lease, or whose memory of the head is stale, changes nothing.
@@ -59,5 +62,6 @@ export const takeLease = sql(
 );
 export const renewLease = sql('UPDATE run SET lease_expires_at = ? WHERE id = ? AND epoch = ?');
 export const releaseLease = sql(
-  'UPDATE run SET holder = NULL, lease_expires_at = NULL, state = ?, wake_at = ? WHERE id = ? AND epoch = ?',
+  `UPDATE run SET holder = NULL, lease_expires_at = NULL, state = ?, wake_at = ?
+   WHERE id = ? AND epoch = ? AND holder IS NOT NULL`,
 );

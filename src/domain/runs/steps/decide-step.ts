@@ -4,6 +4,7 @@ import type { DecisionEngine } from '../../../contract/workflow.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
 import { makeId } from '../../../platform/ids/make-id.ts';
 import type { Execution } from '../execution/execution.ts';
+import { keepOutputs } from './receipt.ts';
 import { runStep } from './run-step.ts';
 import { noRetry, type StepPlace } from './step-place.ts';
 
@@ -29,8 +30,8 @@ export async function decideStep<I extends JsonValue, O extends JsonValue>(
       inProcess: true,
     },
     async (attempt) => {
-      const output = engine.decide(input);
-      if (output instanceof Promise) {
+      const decided = engine.decide(input);
+      if (decided instanceof Promise) {
         throw new WaybillError(
           'decision_failed',
           `the decision engine "${engine.name}" is not a pure function: it returned a promise`,
@@ -39,18 +40,26 @@ export async function decideStep<I extends JsonValue, O extends JsonValue>(
           },
         );
       }
+      const output = execution.engine.redact.json(decided).value;
+      const kept = await keepOutputs(output, execution.engine.blobs);
       attempt.atEnd(
         [
           {
             type: 'decision.recorded',
             step: attempt.step,
             attempt: attempt.number,
-            data: { decision: makeId('decision'), engine: engine.name, version: engine.version, code, output },
+            data: {
+              decision: makeId('decision'),
+              engine: engine.name,
+              version: engine.version,
+              code,
+              ...(kept.outputs === undefined ? { outputBlob: kept.outputsBlob } : { output: kept.outputs }),
+            },
           },
         ],
         [],
       );
-      return { outputs: output, artifacts: [] };
+      return { outputs: decided, artifacts: [] };
     },
   );
   return result.outputs;

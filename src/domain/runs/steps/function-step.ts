@@ -3,7 +3,7 @@ import type { JsonValue } from '../../../contract/json.ts';
 import type { StepContext, StepOptions } from '../../../contract/workflow.ts';
 import type { Execution } from '../execution/execution.ts';
 import { type Attempt, runStep } from './run-step.ts';
-import { noRetry, retryPolicy, type StepPlace } from './step-place.ts';
+import { longestTimerMs, noRetry, retryPolicy, type StepPlace } from './step-place.ts';
 
 /** A function of the workflow, run in this process; its result is recorded and never computed again. */
 export async function functionStep<T extends JsonValue>(
@@ -38,20 +38,24 @@ async function bounded<T>(
 ): Promise<T> {
   const context = { attempt: attempt.number, idempotencyKey: attempt.idempotencyKey };
   if (deadlineMs === undefined) return fn({ ...context, signal: attempt.signal });
-  const timeout = AbortSignal.timeout(deadlineMs);
+  const timeout = new AbortController();
   const late = Promise.withResolvers<never>();
-  const give = () =>
-    late.reject(
-      new WaybillError('step_timeout', `the step took longer than its deadline of ${deadlineMs} ms`, {
+  // A timer that keeps the process alive: it may be all that is left to happen in it.
+  const timer = setTimeout(
+    () => {
+      const failure = new WaybillError('step_timeout', `the step took longer than its deadline of ${deadlineMs} ms`, {
         hint: 'Raise `deadlineMs` of the step, or make the function stop when `signal` is aborted.',
         details: { deadlineMs, retryable: true },
-      }),
-    );
-  timeout.addEventListener('abort', give, { once: true });
+      });
+      late.reject(failure);
+      timeout.abort(failure);
+    },
+    Math.min(deadlineMs, longestTimerMs),
+  );
   try {
-    return await Promise.race([fn({ ...context, signal: AbortSignal.any([attempt.signal, timeout]) }), late.promise]);
+    const signal = AbortSignal.any([attempt.signal, timeout.signal]);
+    return await Promise.race([fn({ ...context, signal }), late.promise]);
   } finally {
-    timeout.removeEventListener('abort', give);
-    late.promise.catch(() => {});
+    clearTimeout(timer);
   }
 }

@@ -95,7 +95,10 @@ export async function runStep(
 /** What the workflow gets: always read from the receipt, so live and resumed are the same. */
 export async function resultOf(receipt: Receipt, execution: Execution): Promise<StepResult> {
   if (receipt.failure !== undefined) throw new StepError(displayStep(receipt.step), receipt.failure);
-  return { outputs: await readOutputs(receipt, execution.engine.blobs), artifacts: receipt.artifacts };
+  const read = () => readOutputs(receipt, execution.engine.blobs);
+  // Reading from the blobs takes time, in which the run must not look as if nothing happened in it.
+  const outputs = receipt.outputsBlob === undefined ? await read() : await execution.working(read);
+  return { outputs, artifacts: receipt.artifacts };
 }
 
 class OneStep {
@@ -110,6 +113,8 @@ class OneStep {
   #failures: number;
   #restarts = 0;
   #resent: boolean;
+  /** There is a row that says it is under way; a function gets one when it is to be tried again. */
+  #pendingKept: boolean;
   #endEvents: EventDraft[] = [];
   #endRows: OperationStatement[] = [];
 
@@ -131,6 +136,7 @@ class OneStep {
     this.#attempt = pending?.attempt ?? 0;
     this.#failures = pending?.failures ?? 0;
     this.#resent = pending !== undefined;
+    this.#pendingKept = pending !== undefined;
     this.#startedAt = pending?.startedAt ?? engine.clock.now();
   }
 
@@ -181,6 +187,7 @@ class OneStep {
     });
     if (this.#spec.inProcess) return [event];
     await this.#execution.ledger.append({ events: [event], also: [this.#pendingRow()] });
+    this.#pendingKept = true;
     return [];
   }
 
@@ -265,7 +272,7 @@ class OneStep {
       also: [
         ...(tree?.also ?? []),
         ...this.#endRows,
-        ...(this.#spec.inProcess ? [] : [{ sql: statements.deletePending, rows: [[run.runId, this.#key]] }]),
+        ...(this.#pendingKept ? [{ sql: statements.deletePending, rows: [[run.runId, this.#key]] }] : []),
       ],
       receipt: (place) =>
         receiptOf({
@@ -288,8 +295,10 @@ class OneStep {
     const event = this.#event('attempt.failed', { failure, retryInMs: waitMs });
     await this.#execution.ledger.append({
       events: [...started, ...this.#endEvents, event],
-      also: [...this.#endRows, ...(this.#spec.inProcess ? [] : [this.#pendingRow()])],
+      // Also for a function: the number of its next attempt and its retries left must survive a crash.
+      also: [...this.#endRows, this.#pendingRow()],
     });
+    this.#pendingKept = true;
     this.#endEvents = [];
     this.#endRows = [];
     this.#resent = true;

@@ -9,6 +9,8 @@ export interface StepPlace {
 /** Times and bounds of steps whose caller and configuration say nothing. */
 export const defaultDeadlineMs = 1_800_000;
 export const defaultGraceMs = 5_000;
+/** What a timer can count; a longer time is no time with `setTimeout`. */
+export const longestTimerMs = 2 ** 31 - 1;
 
 /** The policy of a step, with `otherwise` for what it leaves open. */
 export function retryPolicy(policy: RetryPolicy | undefined, otherwise: Required<RetryPolicy>): Required<RetryPolicy> {

@@ -10,7 +10,7 @@ import type { Append, LedgerWriter } from '../ledger/ledger-writer.ts';
 import * as statements from '../ledger/statements.ts';
 import { receiptOf } from './receipt.ts';
 import { resultOf } from './run-step.ts';
-import type { StepPlace } from './step-place.ts';
+import { longestTimerMs, type StepPlace } from './step-place.ts';
 
 export interface WaitSpec extends StepPlace {
   readonly action: 'approval' | 'signal' | 'sleep';
@@ -27,7 +27,6 @@ const openingEvent = { approval: 'approval.requested', signal: 'signal.awaited',
 
 /** A shorter sleep is not worth giving the lease away for. */
 const shortSleepMs = 1_000;
-const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * A step that waits: for an answer, a signal or the time. While nothing else is at work the run rests without a
