@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import { z } from 'zod';
+import { WaybillError } from '../../contract/errors.ts';
 import { provenanceSchema, type RunProvenance, type RunState } from '../../contract/evidence.ts';
 import { parseId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
@@ -57,10 +58,10 @@ export async function runStates(tx: ReadTx, rows: readonly RunRow[], from: Viewp
   });
 }
 
-/** One run as every surface shows it. */
+/** One run as every surface shows it. @throws WaybillError `store_corrupt` when a column does not hold what belongs there */
 export function runState(row: RunRow, { pending, links, first }: RunSurroundings, from: Viewpoint): RunState {
   return {
-    ...facts(row),
+    ...readable(row.id, () => facts(row)),
     ...progress(row, pending.map(pendingOf)),
     ...holding(row, from),
     origin: originOf(links.find(({ run }) => run === row.id)),
@@ -69,6 +70,18 @@ export function runState(row: RunRow, { pending, links, first }: RunSurroundings
       .map(({ run, kind }) => ({ runId: run, kind })),
     provenance: first === undefined ? null : provenanceOf(first),
   };
+}
+
+function readable<T>(run: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof WaybillError) throw error;
+    throw new WaybillError('store_corrupt', `the store holds a run ${run} that cannot be read`, {
+      hint: `Find the first broken link with: waybill verify ${run}`,
+      cause: error,
+    });
+  }
 }
 
 function facts(row: RunRow) {

@@ -17,7 +17,7 @@ export async function storeSource(
   engine: Looking & { readonly blobs: BlobPort },
   runId: RunId,
 ): Promise<EvidenceSource> {
-  const run = await showRun(engine, runId);
+  const run = await readRun(engine, runId);
   const { store } = engine;
   return {
     run,
@@ -47,6 +47,15 @@ export async function storeSource(
     },
     blob: (digest) => blobOf(engine.blobs, digest),
   };
+}
+
+async function readRun(engine: Looking, runId: RunId): Promise<RunState> {
+  try {
+    return await showRun(engine, runId);
+  } catch (error) {
+    if (!(error instanceof WaybillError) || error.code !== 'store_corrupt') throw error;
+    throw new Broken('run', 'the row of the run', 'what its format says', error.message);
+  }
 }
 
 /** All events for a finished run; for a living one those up to the head its state was read with. */

@@ -255,6 +255,7 @@ test.each([
   ],
   ['the run says another state', "UPDATE run SET state = 'failed'", null],
   ['the run says another output', "UPDATE run SET output = '7'", null],
+  ['the run says what cannot be read', "UPDATE run SET output = '{'", null],
   ['the run says another actor', "UPDATE run SET actor = 'nobody'", null],
   ['the head is another', 'UPDATE run SET head_seq = head_seq - 1', null],
   ['the input is another', "UPDATE run_input SET input = '1'", null],

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { WaybillError } from '../../../contract/errors.ts';
 import { type RunState, runStateSchema } from '../../../contract/evidence.ts';
 import type { RunId } from '../../../contract/ids.ts';
@@ -9,13 +10,21 @@ import { fileWriteFailed, systemCode } from '../../../platform/files/file-write-
 import { makeFolder, syncFolder } from '../../../platform/files/make-folder.ts';
 import { throughTemporaryFile } from '../../../platform/files/temporary-file.ts';
 import { largestPage, parseEvent, readEvents } from '../ledger/read-events.ts';
+import { sql } from '../ledger/statements.ts';
 import type { BlobPort } from '../ports.ts';
+import { parseRows } from '../rows.ts';
 import { type Looking, showRun } from '../show-run.ts';
 import { isTerminal } from '../states.ts';
 import { parseReceipt } from '../steps/receipt.ts';
 import { ledgerFile, receiptFile, runFile, snapshotFile } from './evidence-paths.ts';
 import { runText } from './folder-source.ts';
 import { foldEvent } from './ledger-fold.ts';
+
+/** Read without a query builder: the files of a run are written at the end of nearly every command. */
+const selectReceipts = sql(
+  'SELECT number, body FROM receipt WHERE run = ? AND number > ? AND number <= ? ORDER BY number LIMIT 32',
+);
+const receiptRow = z.object({ number: z.int(), body: z.string() });
 
 type Writing = Looking & { readonly blobs: BlobPort };
 
@@ -114,17 +123,8 @@ export class RunFiles {
 
   async #writeReceipts({ steps, workflow }: RunState): Promise<void> {
     while (this.#receipts < steps) {
-      const rows = await this.#engine.store.read((tx) =>
-        tx.db
-          .selectFrom('receipt')
-          .select(['number', 'body'])
-          .where('run', '=', this.#runId)
-          .where('number', '>', this.#receipts)
-          .where('number', '<=', steps)
-          .orderBy('number')
-          .limit(32)
-          .execute(),
-      );
+      const values = [this.#runId, this.#receipts, steps];
+      const rows = parseRows(receiptRow, await this.#engine.store.select(selectReceipts, values));
       if (rows.length === 0)
         throw new WaybillError('store_corrupt', `run ${this.#runId} lacks receipt ${this.#receipts + 1}`);
       // Each is a file of its own with syncs of its own, which the disk does many at a time.
