@@ -348,6 +348,10 @@ describe('tools', () => {
       stdout: 'builder 1\n  ✓ says hello\n1 of 1 cases passed\n',
     });
     expect(check.calls[0]?.[0]).toEqual(['node', 'a.mjs', '--json']);
+    // The check has a folder of its own: files that are named from here keep their place.
+    writeFileSync(join(cwd, 'a.mjs'), '');
+    await cli(['agents', 'check', '--', './start', 'a.mjs', 'b.mjs'], { tools: { checkAgent: check.fn } });
+    expect(check.calls[1]?.[0]).toEqual([join(cwd, 'start'), join(cwd, 'a.mjs'), 'b.mjs']);
     const failing = { agent: null, cases: [...cases, { name: 'repeats', passed: false, message: 'two answers' }] };
     expect(await cli(['agents', 'check', '--', 'x'], { tools: { checkAgent: async () => failing } })).toMatchObject({
       exitCode: 1,

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { printableLine } from '../printable.ts';
@@ -20,7 +21,11 @@ Examples:
     .action(async ([program, ...rest]: readonly string[]) => {
       if (program === undefined) throw usageError('no agent is named', 'Name its command behind --.');
       await context().stoppable(async (stop) => {
-        const report = await context().host.tools.checkAgent([program, ...rest], { signal: stop.signal });
+        const argv = [
+          program.includes('/') ? context().path(program) : program,
+          ...rest.map((argument) => placed(context(), argument)),
+        ] as const;
+        const report = await context().host.tools.checkAgent(argv, { signal: stop.signal });
         const passed = report.cases.length > 0 && report.cases.every((each) => each.passed);
         await context().result(
           () => ({ passed, ...report }),
@@ -29,6 +34,12 @@ Examples:
         if (!passed) context().exitCode = 1;
       });
     });
+}
+
+/** The check works in a folder of its own, so a file that was named from here is named by its whole path. */
+function placed(context: CliContext, argument: string): string {
+  const path = context.path(argument);
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? path : argument;
 }
 
 function text(context: CliContext, { agent, cases }: AgentReport): string {
