@@ -57,18 +57,18 @@ const gate = defineWorkflow('gate', async (run) => {
   return { approved, codes: [first.exitCode, second.exitCode] };
 });
 export default defineConfig({
-  workflows: [build('worker'), build('forgetful'), gate],
+  workflows: [build('worker'), build('forgetful'), build('mindful'), gate],
   agents: {
     worker: { command: ${nodeAgent('worker.ts')}, setEnv },
     forgetful: { command: ${mockAgent('forgetful.json')}, setEnv },
+    mindful: { command: ${mockAgent('mindful.json')}, setEnv },
   },
 });
 `;
+const answers = { implement: [[{ do: 'complete', outputs: { tests: { passed: 3, failed: 0 } } }]] };
 const outside = {
-  'forgetful.json': JSON.stringify({
-    dedupe: false,
-    actions: { implement: [[{ do: 'complete', outputs: { tests: { passed: 3, failed: 0 } } }]] },
-  }),
+  'forgetful.json': JSON.stringify({ dedupe: false, actions: answers }),
+  'mindful.json': JSON.stringify({ dedupe: true, actions: answers }),
 };
 
 /** Kills the runner after the agent's answer and before the receipt. */
@@ -118,6 +118,17 @@ describe('R40 a command that is sent again after the effect, before the receipt'
     const marked = (await workspace.events(runId)).filter(({ data }) => data.resentWithoutDedupe === true);
     expect(marked).toMatchObject([{ type: 'agent.log', step: { name: 'implement' }, attempt: 2 }]);
   });
+});
+
+test('R39 an unrelated run asks for the same work under the same key, and it is done again', async () => {
+  await using workspace = await makeWorkspace({ configuration, outside });
+  writeFileSync(join(workspace.outside, 'go'), '');
+  const one = await workspace.stream(['run', '--workflow', 'mindful']);
+  const other = await workspace.stream(['run', '--workflow', 'mindful']);
+  expect([one.run.state, other.run.state]).toEqual(['succeeded', 'succeeded']);
+  const [first, second, ...more] = await workspace.effects();
+  expect(more).toEqual([]);
+  expect(second?.idempotencyKey).toBe(first?.idempotencyKey);
 });
 
 test('R23 drift is refused with what differs, then accepted: later keys use the new tree, receipts keep theirs', async () => {

@@ -17,15 +17,17 @@ const outputs: z.ZodType<JsonObject> = z.record(z.string(), z.json());
 const keptSchema = z.object({ idempotencyKey: z.string(), outputs, artifacts: z.array(artifactClaimSchema) });
 
 /**
- * The memory that makes a repeated command cost nothing: one file for each idempotency key that was answered with
- * success. A result is durable before it is sent, so it cannot be forgotten once somebody has seen it.
+ * The memory that makes a repeated command cost nothing: one file for each idempotency key of a run that was answered
+ * with success. A result is durable before it is sent, so it cannot be forgotten once somebody has seen it. Another run
+ * asks for the same work under the same key when it wants it done anew, so each run has a memory of its own.
  */
 export class KeptResults {
   readonly #folder: string;
   readonly #workspace: string;
 
-  constructor(stateFolder: string, workspace: string) {
-    this.#folder = join(stateFolder, 'results');
+  /** `runId`: as its command says it, whose shape the schema has checked. */
+  constructor(stateFolder: string, workspace: string, runId: string) {
+    this.#folder = join(stateFolder, 'results', runId);
     this.#workspace = workspace;
   }
 

@@ -56,7 +56,7 @@ export interface AgentDefinition {
 
 /**
  * Runs an agent over standard input and output until the input ends: says hello, does the commands one after the
- * other, sends heartbeats while it works, and answers a repeated idempotency key with the result it kept (across
+ * other, sends heartbeats while it works, and answers a repeated idempotency key of a run with the result it kept (across
  * restarts, as long as the artifacts are still what they were). Failures are not kept: they are tried again.
  *
  * Standard output belongs to the protocol, so `console` writes to standard error from here on. On SIGTERM the action's signal is aborted and the program ends with code 143 once the action has returned.
@@ -124,12 +124,12 @@ async function answer(
   surroundings: AgentSurroundings,
   signal: AbortSignal,
 ): Promise<JsonObject> {
-  const { correlationId, workspace, idempotencyKey } = command;
+  const { correlationId, workspace, runId, idempotencyKey } = command;
   const state =
     definition.stateFolder ??
     surroundings.environment.WAYBILL_AGENT_STATE ??
     join(workspace, '.waybill', 'agents', definition.name);
-  const results = new KeptResults(state, workspace);
+  const results = new KeptResults(state, workspace, runId);
   const completed = (result: KeptResult) => ({
     type: 'event',
     event: 'completed',

@@ -86,9 +86,9 @@ class MockAgent {
   }
 
   async #perform(command: CommandLine): Promise<void> {
-    const { correlationId, workspace, idempotencyKey } = command;
+    const { correlationId, workspace, runId, idempotencyKey } = command;
     const state = process.env.WAYBILL_AGENT_STATE ?? join(workspace, '.waybill', 'agents', this.#name);
-    const results = this.#script.dedupe === true ? new KeptResults(state, workspace) : undefined;
+    const results = this.#script.dedupe === true ? new KeptResults(state, workspace, runId) : undefined;
     const kept = await results?.find(idempotencyKey);
     if (kept !== undefined) return await this.#connection.write(completed(correlationId, kept.outputs, kept.artifacts));
     const sequences = Object.hasOwn(this.#script.actions ?? {}, command.action)
