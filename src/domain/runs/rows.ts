@@ -54,6 +54,8 @@ export const linkRow = z.object({
   created_at: integer,
 });
 
+export const receiptRow = z.object({ number: integer, body: text });
+
 export const eventRow = z.object({ seq: integer, type: text, body: text, digest: text });
 
 /** @throws WaybillError `store_corrupt` when a row does not have the columns of its table */

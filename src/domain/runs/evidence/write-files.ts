@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
 import { WaybillError } from '../../../contract/errors.ts';
 import { type RunState, runStateSchema } from '../../../contract/evidence.ts';
 import type { RunId } from '../../../contract/ids.ts';
@@ -12,7 +11,7 @@ import { throughTemporaryFile } from '../../../platform/files/temporary-file.ts'
 import { largestPage, parseEvent, readEvents } from '../ledger/read-events.ts';
 import { sql } from '../ledger/statements.ts';
 import type { BlobPort } from '../ports.ts';
-import { parseRows } from '../rows.ts';
+import { parseRows, receiptRow } from '../rows.ts';
 import { type Looking, showRun } from '../show-run.ts';
 import { isTerminal } from '../states.ts';
 import { parseReceipt } from '../steps/receipt.ts';
@@ -24,7 +23,6 @@ import { foldEvent } from './ledger-fold.ts';
 const selectReceipts = sql(
   'SELECT number, body FROM receipt WHERE run = ? AND number > ? AND number <= ? ORDER BY number LIMIT 32',
 );
-const receiptRow = z.object({ number: z.int(), body: z.string() });
 
 type Writing = Looking & { readonly blobs: BlobPort };
 
