@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { defineWorkflow } from '../../../contract/define.ts';
+import { digestOf } from '../../../platform/digests/digest.ts';
 import { loadRun } from '../load-run.ts';
 import { openTestWorld } from '../testing/engine.ts';
 import { eventsOf, until } from '../testing/look.ts';
@@ -67,4 +68,29 @@ test('a function that never ends and does nothing else is ended by its deadline'
   const { runs } = await world.start();
   const { outcome } = await runs.start({ workflow: 'stuck', input: null, actor });
   expect(await outcome).toMatchObject({ state: 'failed', failure: { code: 'step_timeout' } });
+});
+
+test('R28 a secret that a command prints in two pieces is not stored, nor the half of one that its failure quotes', async () => {
+  const secret = `hunter2${'x'.repeat(495)}`;
+  const workflow = defineWorkflow('prints', { snapshot: 'none' }, async (run) => (await run.exec(['print'])).exitCode);
+  await using world = await openTestWorld({
+    workflows: [workflow],
+    command: async (spec, control) => {
+      const identity = { pid: 1, startTime: '1', bootId: 'b', host: 'h', marker: spec.marker };
+      await control.onStart(identity);
+      for (const piece of ['to stdout: pass', 'word=hunter2', 'hunter2\nlast line'])
+        await control.onOutput?.(piece, 'stdout');
+      control.onGone({ how: 'contained', signaled: 0, left: 0 });
+      const output = (text: string) => ({ text, bytes: text.length, digest: digestOf(text), truncated: false });
+      return { exitCode: 1, stdout: output('password=hunter2hunter2'), stderr: output(`password=${secret}`) };
+    },
+  });
+  const process = await world.start();
+  const { runId, outcome } = await process.runs.start({ workflow: 'prints', input: null, actor });
+  expect(await outcome).toMatchObject({ state: 'failed', failure: { code: 'process_exit' } });
+  const events = await eventsOf(process, runId);
+  const printed = events.filter(({ type }) => type === 'process.output').map(({ data }) => data.text);
+  expect(printed.join('')).toMatch(/^to stdout: password=\[redacted:.*\]\nlast line$/);
+  const text = JSON.stringify([events, await loadRun(process.engine.store, runId), process.failures]);
+  expect(text).not.toMatch(/hunter2|xxxxxx/);
 });
