@@ -90,7 +90,7 @@ describe('R40 an agent written with the SDK', () => {
         },
       },
       [command({ inputs: { x: [1] } })],
-      { WAYBILL_HEARTBEAT_MS: '250' },
+      { WAYBILL_HEARTBEAT_MS: '25000' },
     );
     const correlationId = `c${sent}`;
     expect(lines).toEqual([
@@ -101,7 +101,7 @@ describe('R40 an agent written with the SDK', () => {
         version: '1.0.0',
         actions: ['implement', 'waybill.check'],
         dedupe: true,
-        heartbeatMs: 250,
+        heartbeatMs: 25_000,
       },
       { type: 'log', level: 'warning', message: 'careful', correlationId, data: { a: 1 } },
       { type: 'event', event: 'progress', correlationId, message: 'half', data: { percent: 50 } },
