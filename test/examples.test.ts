@@ -51,7 +51,7 @@ test('R16 R42 the example `release` waits for a person without a process, and pu
   expect(namesOf(done)).toEqual([...before, 'publish', 'publish'].sort());
   // What was done before the wait was not done again, and the publish was sent under its recorded key.
   expect(done.receipts.slice(0, before.length)).toEqual(waiting.receipts);
-  expect(await released()).toEqual({ bump: 'minor', key: done.receipts.at(-1)?.idempotencyKey });
+  expect(await released()).toEqual({ bump: 'minor', by: `${runId} ${done.receipts.at(-1)?.idempotencyKey}` });
 });
 
 test('R18 a fork of it from the decision shares what was built, and a denied one fails', async () => {
