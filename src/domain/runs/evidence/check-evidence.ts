@@ -204,17 +204,20 @@ async function checkShared(
 ): Promise<void> {
   const all = source.sharedReceipts();
   if (all === 'apart') return;
-  let count = 0;
+  const known = new Set<string>();
   for await (const kept of all) {
-    const receipt = readReceipt(kept, `shared receipt ${count + 1}`);
+    const receipt = readReceipt(kept, `shared receipt ${known.size + 1}`);
     const where = `receipt ${receipt.number} of ${receipt.runId}`;
+    if (known.has(where)) throw new Broken('origin', where, 'each shared receipt once', 'twice');
+    if (receipt.runId === source.run.runId)
+      throw new Broken('origin', where, 'a receipt of another run', 'one of its own');
+    known.add(where);
     if (kept.named !== undefined) assertSame('receipt', where, kept.named, digestOf(kept.text));
     checkKey(receipt, where, receipt.root);
     await seen.ofReceipt(receipt, where);
-    count += 1;
     checked.receipts += 1;
   }
-  assertSame('origin', 'shared receipts', String(facts.started.origin?.receipts ?? 0), String(count));
+  assertSame('origin', 'shared receipts', String(facts.started.origin?.receipts ?? 0), String(known.size));
 }
 
 /** Trees and bytes that the ledger and the receipts name: each is looked at once. */

@@ -11,7 +11,7 @@ import { readEvents } from '../ledger/read-events.ts';
 import { requestRun } from '../requests.ts';
 import { listReceipts, showRun } from '../show-run.ts';
 import { openTestWorld, runTables, type TestProcess } from '../testing/engine.ts';
-import { approving, failingTwice, testWorkflows, threeSteps, wide } from '../testing/workflows.ts';
+import { approvedButBad, approving, failingTwice, testWorkflows, threeSteps, wide } from '../testing/workflows.ts';
 import { exportBundle, writeBundle } from './bundle.ts';
 import { bundleDigest, bundleText } from './bundle-text.ts';
 import { importBundle } from './import-bundle.ts';
@@ -116,6 +116,26 @@ test('R13 another run under the same id is a conflict, and nothing is changed', 
   await expect(importBundle(target.engine, file, 'you')).rejects.toMatchObject({ code: 'import_conflict' });
 });
 
+test('R13 no receipt is put under a run that is here, and nothing is changed', async () => {
+  await using world = await onSqlite();
+  await using there = await onSqlite();
+  const [source, target] = [await world.start(), await there.start()];
+  const origin = await finish(source, approvedButBad.name);
+  const file = join(world.data, 'bundle.json');
+  await writeBundle(source.engine, origin, file);
+  await importBundle(target.engine, file, 'you');
+  await requestRun(source.engine, origin, { kind: 'approve', step: 'ship', comment: null }, { actor: 'you' });
+  await (await source.runs.resume(origin, { actor: 'me' })).outcome;
+  const retried = await source.runs.retryFailed(origin, { actor: 'me', reason: 'again' });
+  await retried.outcome;
+  const runId = parseId('run', retried.runId);
+  await writeBundle(source.engine, runId, file);
+  await expect(importBundle(target.engine, file, 'you')).rejects.toMatchObject({ code: 'import_conflict' });
+  await expect(showRun(target.engine, runId)).rejects.toMatchObject({ code: 'run_not_found' });
+  expect(await listReceipts(target.engine, origin)).toEqual([]);
+  expect(await verifyRun(target.engine, origin)).toMatchObject({ intact: true });
+});
+
 test('R13 a bundle that is not intact is refused before anything of it is written', async () => {
   await using world = await onSqlite();
   await using there = await onSqlite();
@@ -137,5 +157,11 @@ test('R13 a bundle that is not intact is refused before anything of it is writte
   await expect(importBundle(target.engine, file, 'you')).rejects.toMatchObject({
     code: 'bundle_invalid',
     details: { where: 'run, member actor' },
+  });
+  const own = { ...bundle, sharedReceipts: bundle.receipts };
+  await writeFile(file, bundleText({ ...own, digest: bundleDigest(own) }));
+  await expect(importBundle(target.engine, file, 'you')).rejects.toMatchObject({
+    code: 'bundle_invalid',
+    details: { link: 'origin' },
   });
 });

@@ -152,6 +152,9 @@ async function insertReceipt(tx: WriteTx, receipt: Receipt): Promise<void> {
     .executeTakeFirst();
   if (here?.digest === digest) return;
   if (here !== undefined) throw conflict(`another receipt ${number} of ${runId} is here`);
+  // A run that is here gets its receipts from its own work, each with its event: none is put under it.
+  const owner = await tx.db.selectFrom('run').select('id').where('id', '=', runId).executeTakeFirst();
+  if (owner !== undefined) throw conflict(`${runId} is here, without the receipt ${number} that is shared`);
   await tx.db
     .insertInto('receipt')
     .values({

@@ -6,10 +6,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import type { JsonValue } from '../../../contract/json.ts';
+import { requestRun } from '../requests.ts';
 import { Runs } from '../runs.ts';
-import { showReceipt } from '../show-run.ts';
+import { listReceipts, showReceipt } from '../show-run.ts';
 import { openTestWorld, type TestProcess, type TestWorld } from '../testing/engine.ts';
-import { approving, failing, testWorkflows, threeSteps, wide } from '../testing/workflows.ts';
+import { approvedButBad, approving, failing, testWorkflows, threeSteps, wide } from '../testing/workflows.ts';
 import { writeBundle } from './bundle.ts';
 import { type Verification, verifyBundle, verifyFolder, verifyPath, verifyRun } from './verify.ts';
 import { writeRunFiles } from './write-files.ts';
@@ -169,6 +170,30 @@ test('R7 one flipped byte anywhere in a bundle is found; in an event, that event
     }),
     { numRuns: 300 },
   );
+});
+
+test('R23 R7 a step asked for before drift was accepted keeps its key and its tree, later ones have the new one', async () => {
+  await using world = await openTestWorld({ workflows: testWorkflows });
+  await writeFile(join(world.root, 'a.txt'), 'before');
+  const process = await world.start();
+  const runId = await finish(process, approvedButBad.name);
+  await writeFile(join(world.root, 'a.txt'), 'after');
+  await expect(process.runs.resume(runId, { actor: 'me' })).rejects.toMatchObject({ code: 'drift' });
+  await (await process.runs.resume(runId, { actor: 'me', acceptDrift: true })).outcome;
+  await requestRun(process.engine, runId, { kind: 'approve', step: 'ship', comment: null }, { actor: 'you' });
+  await (await process.runs.resume(runId, { actor: 'me' })).outcome;
+  const receipts = await listReceipts(process.engine, runId);
+  const trees = receipts.map(({ receipt }) => receipt.snapshot);
+  expect(receipts.map(({ receipt }) => receipt.step.name)).toEqual(['ship', 'one', 'bad']);
+  expect(trees[1]).not.toBe(trees[0]);
+  expect(trees[2]).toBe(trees[1]);
+  expect(await verifyRun(process.engine, runId)).toMatchObject({
+    intact: true,
+    firstBroken: null,
+    checked: { snapshots: 2 },
+  });
+  await writeRunFiles(process.engine, runId, join(world.data, 'runs'));
+  expect(await verifyFolder(join(world.data, 'runs', runId))).toMatchObject({ intact: true, firstBroken: null });
 });
 
 test('R7 R6 runs on the same files that left out different things each keep their own manifest', async () => {

@@ -46,4 +46,15 @@ export const approving = defineWorkflow('approving', { snapshot: 'none' }, async
   return await run.step('after', { before, approved: answer.approved }, () => 'done');
 });
 
-export const testWorkflows = [threeSteps, wide, failing, failingTwice, approving];
+/** Fails after an approval, in a tree that is recorded. */
+export const approvedButBad = defineWorkflow('approved-but-bad', async (run) => {
+  const answer = await run.approval('ship', { prompt: 'Ship it?' });
+  const { approved } = answer;
+  const one = await run.step('one', { approved }, () => 1, { touchesWorkspace: true });
+  await run.step('bad', { one }, () => {
+    throw new Error('this step always fails');
+  });
+  return null;
+});
+
+export const testWorkflows = [approvedButBad, threeSteps, wide, failing, failingTwice, approving];
