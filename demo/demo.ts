@@ -94,7 +94,7 @@ const bundle = join(dirname(project), 'evidence.json');
 claim('the bundle is written', (await waybill(project, ['export', runId, '--out', bundle])).exitCode === 0);
 claim('it is intact', (await waybill(dirname(project), ['verify', bundle])).exitCode === 0);
 
-stage('A lie', 'Somebody changes one byte of a copy: the reviewer found something else, did it not?');
+stage('A lie', 'Somebody changes one byte of a copy, so that the reviewer found something else.');
 const forged = join(dirname(project), 'forged.json');
 await copyFile(bundle, forged);
 const bytes = await readFile(forged);
@@ -108,14 +108,14 @@ claim(
   caught.exitCode === 1 && caught.lines.some((line) => /✗ event \d+: digest/.test(line)),
 );
 
-stage('Where to look next');
+stage('Where to look next', 'The repository of the demo is yours to play with:');
 say(
   `   cd ${project}`,
-  '   git diff                                   what the agents changed',
-  `   ls .waybill/runs/${runId}    the evidence as files`,
+  '   git diff                 what the agents changed',
+  '   cat agents/builder.ts    an agent; waybill.config.ts names it',
+  '   ls .waybill/runs/*       the evidence as files',
   `   ${join(import.meta.dirname, '..', 'bin', 'waybill')} events ${runId}`,
-  '                                              the ledger, event by event',
-  '   agents/builder.ts, waybill.config.ts       an agent, and how it is named',
+  '                            the ledger, event by event',
   '',
   '   README.md has a tour of five minutes, docs/resume.md what survives which crash, docs/idempotency.md what a',
   '   key is made of, examples/release/ a workflow with an approval. In a repository of yours: waybill init',

@@ -9,7 +9,7 @@ export async function makeProject(): Promise<string> {
   const project = join(await realpath(await mkdtemp(join(tmpdir(), 'waybill-demo-'))), 'tin-shop');
   await cp(join(import.meta.dirname, 'project'), project, { recursive: true });
   await installWaybill(project);
-  await git(project, 'init', '--quiet', '--initial-branch=main');
+  await git(project, '-c', 'init.defaultBranch=main', 'init', '--quiet');
   await commit(project, 'A shop that adds up its orders');
   return project;
 }
