@@ -22,8 +22,8 @@ export interface Survived {
 }
 
 /**
- * Starts a run, kills its process with SIGKILL at a random time after a random event, resumes it, kills that, and so
- * on `kills` times; then lets it finish. `events`: how many the run has when nothing crashes.
+ * Starts a run, kills its process with SIGKILL at a random time (mostly after a random event, so that every part of the
+ * run is hit however slow the machine is), resumes it, kills that, and so on `kills` times; then lets it finish. `events`: how many the run has when nothing crashes.
  */
 export async function crashUntilDone(
   workspace: TestWorkspace,
@@ -43,8 +43,10 @@ export async function crashUntilDone(
       return { runId: runId ?? z.string().parse(workspace.onlyRun()), crashes, last };
     }
     const left = Math.max(1, events - (before?.headSeq ?? 0));
-    await running.printed(random.between(0, Math.ceil(left / 2)));
-    await Promise.race([running.finished, delay(random.between(0, 60))]);
+    // Every sixth dies while it starts: before its run exists, or while it takes one over.
+    const starting = random.between(1, 6) === 1;
+    await running.printed(starting ? 0 : random.between(1, Math.ceil(left / 2)));
+    await Promise.race([running.finished, delay(random.between(0, starting ? 600 : 60))]);
     running.kill('SIGKILL');
     if ((await running.finished).signal !== 'SIGKILL') continue;
     const after = workspace.onlyRun();
