@@ -27,6 +27,22 @@ export class RequestInbox {
     this.#timer ??= setInterval(() => void this.#look(), everyMs).unref();
   }
 
+  /**
+   * Serves a cancel that was asked for while nobody held the run, or that its last holder did not live to serve:
+   * nothing of a run is executed once more after somebody was told that its end is asked for.
+   */
+  async serveKeptCancel(run: RunId, execution: Execution): Promise<void> {
+    try {
+      const kept = await this.#engine.store.read((tx) => {
+        const asked = tx.db.selectFrom('run_request').selectAll().where('run', '=', run);
+        return asked.where('kind', '=', 'cancel').where('done_at', 'is', null).executeTakeFirst();
+      });
+      if (kept !== undefined) await this.#serve(execution, kept);
+    } catch (error) {
+      execution.stop({ kind: 'error', error });
+    }
+  }
+
   forget(run: RunId): void {
     this.#held.delete(run);
     if (this.#held.size > 0) return;

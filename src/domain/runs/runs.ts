@@ -199,7 +199,11 @@ export class Runs {
     engine.leases.keep(run.runId, ledger.epoch, (error) => execution.stop({ kind: 'error', error }));
     this.#inbox.watch(run.runId, execution);
     if (this.#stopping !== undefined) execution.stop({ kind: 'interrupt', signal: this.#stopping });
-    const outcome = inSpan(workflow.name, () => perform(execution, workflow, state.input)).finally(() => {
+    const outcome = inSpan(workflow.name, async () => {
+      // In its first epoch a run is this moment old: nobody has asked anything of it.
+      if (ledger.epoch > 1) await this.#inbox.serveKeptCancel(run.runId, execution);
+      return perform(execution, workflow, state.input);
+    }).finally(() => {
       engine.leases.release(run.runId);
       this.#inbox.forget(run.runId);
       this.#held.delete(run.runId);

@@ -40,7 +40,9 @@ const patienceMs = 10_000;
  */
 export async function perform(execution: Execution, workflow: AnyWorkflow, input: JsonValue): Promise<Outcome> {
   try {
-    const ending = await untilEnd(execution, workflow, input);
+    // Told to stop before it began (a cancel that was waiting, a process that is ending): nothing is executed.
+    const told = execution.stopReason;
+    const ending = told === undefined ? await untilEnd(execution, workflow, input) : { stop: told };
     if ('stop' in ending) return await stopped(execution, ending.stop);
     return await finished(execution, ending);
   } catch (error) {
