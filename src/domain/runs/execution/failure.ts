@@ -21,13 +21,23 @@ export function failureOf(error: unknown, redact: Redactor): Failure {
       ...(Object.keys(details).length === 0 ? {} : { details: redactMembers(details, redact) }),
     };
   }
-  const message = error instanceof Error ? error.message || error.name : String(error);
+  const { message, exception } = wordsFor(error);
   return {
     code: 'step_failed',
     message: textOf(message, redact),
     retryable: true,
-    ...(error instanceof Error ? { details: { exception: error.name } } : {}),
+    ...(exception === null ? {} : { details: { exception: textOf(exception, redact) } }),
   };
+}
+
+/** Anything can be thrown, also what has no text or no text for a name. */
+function wordsFor(error: unknown): { readonly message: string; readonly exception: string | null } {
+  try {
+    if (!(error instanceof Error)) return { message: String(error), exception: null };
+    return { message: String(error.message || error.name), exception: String(error.name) };
+  } catch {
+    return { message: 'something was thrown that has no text', exception: null };
+  }
 }
 
 /** Redacted before it is cut: half a secret is not recognized as one. */

@@ -14,6 +14,7 @@ import type { EventDraft } from '../ledger/event-body.ts';
 import * as statements from '../ledger/statements.ts';
 import { fullJitter, pause } from './backoff.ts';
 import { keepOutputs, readOutputs, receiptOf } from './receipt.ts';
+import { stepReference, withoutSecrets } from './step-reference.ts';
 
 export interface StepSpec {
   readonly action: string;
@@ -70,14 +71,12 @@ export async function runStep(
 ): Promise<StepResult> {
   execution.asked();
   const redacted = execution.engine.redact.json(spec.inputs);
-  const scope = [...spec.scope];
-  const occurrence = execution.occurrences.next(scope, spec.name, redacted.value);
-  const step: StepReference = { scope, name: spec.name, occurrence };
+  const step = stepReference(execution, spec, redacted.value);
   const work: StepWork = {
     action: spec.action,
     task: spec.task,
     inputs: redacted.value,
-    expectedOutputs: spec.expectedOutputs,
+    expectedOutputs: spec.expectedOutputs.map((path) => withoutSecrets(execution, path)),
     step,
   };
   const recorded = execution.replay.claim(work);
@@ -181,7 +180,7 @@ class OneStep {
       action: this.#spec.action,
       idempotencyKey: this.#key,
       ...(inputs.outputs === undefined ? { inputsBlob: inputs.outputsBlob } : { inputs: inputs.outputs }),
-      ...(this.#spec.expectedOutputs.length > 0 ? { expectedOutputs: this.#spec.expectedOutputs } : {}),
+      ...(this.#work.expectedOutputs.length > 0 ? { expectedOutputs: this.#work.expectedOutputs } : {}),
       ...(this.#resent ? { resent: true } : {}),
       ...(this.#redactions > 0 ? { redactions: this.#redactions } : {}),
     });
@@ -198,7 +197,7 @@ class OneStep {
       run.runId,
       this.#key,
       this.#spec.action,
-      this.#spec.name,
+      this.#work.step.name,
       this.#attempt,
       null,
       body,
@@ -231,16 +230,13 @@ class OneStep {
   async #succeed(started: readonly EventDraft[], result: StepResult): Promise<Receipt> {
     const outputs = this.#execution.engine.redact.json(result.outputs);
     const stored = await keepOutputs(outputs.value, this.#execution.engine.blobs);
-    return this.#finish(
-      started,
-      this.#event('step.succeeded', result.artifacts.length === 0 ? {} : { artifacts: [...result.artifacts] }),
-      {
-        outcome: 'succeeded',
-        ...stored,
-        artifacts: [...result.artifacts],
-        redactions: this.#redactions + outputs.count,
-      },
-    );
+    const artifacts = result.artifacts.map((each) => ({ ...each, path: withoutSecrets(this.#execution, each.path) }));
+    return this.#finish(started, this.#event('step.succeeded', artifacts.length === 0 ? {} : { artifacts }), {
+      outcome: 'succeeded',
+      ...stored,
+      artifacts,
+      redactions: this.#redactions + outputs.count,
+    });
   }
 
   async #fail(started: readonly EventDraft[], failure: Failure): Promise<Receipt> {

@@ -1,4 +1,4 @@
-import type { Failure, Receipt, StepReference } from '../../../contract/evidence.ts';
+import type { Failure, Receipt } from '../../../contract/evidence.ts';
 import type { JsonObject, JsonValue } from '../../../contract/json.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import type { OperationStatement } from '../../../platform/store/store.ts';
@@ -11,6 +11,7 @@ import * as statements from '../ledger/statements.ts';
 import { receiptOf } from './receipt.ts';
 import { resultOf } from './run-step.ts';
 import { longestTimerMs, type StepPlace } from './step-place.ts';
+import { stepReference } from './step-reference.ts';
 
 export interface WaitSpec extends StepPlace {
   readonly action: 'approval' | 'signal' | 'sleep';
@@ -36,12 +37,7 @@ export async function waitStep(execution: Execution, spec: WaitSpec): Promise<Js
   execution.asked();
   const { engine, run } = execution;
   const inputs = engine.redact.json(spec.inputs).value;
-  const scope = [...spec.scope];
-  const step: StepReference = {
-    scope,
-    name: spec.name,
-    occurrence: execution.occurrences.next(scope, spec.name, inputs),
-  };
+  const step = stepReference(execution, spec, inputs);
   const work: StepWork = { action: spec.action, task: spec.task, inputs, expectedOutputs: [], step };
   const recorded = execution.replay.claim(work);
   if (recorded?.kind === 'receipt') {
@@ -74,7 +70,7 @@ async function open(execution: Execution, spec: WaitSpec, work: StepWork): Promi
     startedAt: now,
   };
   const body = canonicalJson({ work, failures: 0, snapshot, until });
-  const row = [run.runId, key, spec.action, spec.name, 1, spec.action, body, ledger.nextSeq, now];
+  const row = [run.runId, key, spec.action, work.step.name, 1, spec.action, body, ledger.nextSeq, now];
   await appendOrStop(execution, {
     events: [
       {
