@@ -1,8 +1,12 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
+import { relative, sep } from 'node:path';
 import { WaybillError } from '../../../contract/errors.ts';
 import type { Artifact } from '../../../contract/workflow.ts';
 import { resolveInside } from '../../../platform/files/safe-path.ts';
 import type { ArtifactClaim, BlobPort } from '../ports.ts';
+
+/** Where a workspace keeps its store; no part of the tree. */
+const ourFolder = '.waybill';
 
 /**
  * Holds what an agent claims against what is there, and keeps the bytes: the file exists, is a regular file
@@ -60,6 +64,11 @@ async function placeInside(path: string, root: string): Promise<string> {
   const real = await resolveInside(root, path).catch((error: unknown) => {
     throw outside(path, error);
   });
+  // Not only because what lies there is ours: reading the database's file beside its connection loses its locks
+  // (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+  if (relative(await realpath(root), real).split(sep)[0] === ourFolder) {
+    throw outside(path, new Error(`it lies in ${ourFolder}`));
+  }
   const info = await lstat(real).catch(() => undefined);
   if (info?.isFile() === true) return real;
   throw new WaybillError('artifact_missing', `${path} is not there, or is not a regular file`, { details: { path } });
