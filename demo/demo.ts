@@ -3,11 +3,12 @@ import { dirname, join } from 'node:path';
 import { commit, makeProject } from './make-project.ts';
 import { program, waybill } from './programs.ts';
 import { readRun } from './read-run.ts';
-import { claim, say, stage } from './tell.ts';
+import { claim, fail, say, stage } from './tell.ts';
 
 // `npm run demo`: the main job on a real git repository, from the task to the proof, with a crash in the middle. Every
 // line with a check mark was looked at; the first one that does not hold ends the demo with exit code 1.
 
+process.on('uncaughtException', (error) => fail(error.message));
 const began = Date.now();
 say('Waybill runs agents and build jobs so that nothing is lost and everything can be proven.');
 

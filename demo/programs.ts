@@ -50,7 +50,9 @@ async function run(
   // A test runner that finds itself inside another one would report to that one.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn(command, args, { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const exit = once(child, 'close');
+  const exit = once(child, 'close').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`cannot start ${command} (${error.code}): is it installed?`);
+  });
   const lines: string[] = [];
   const read = async (stream: Readable) => {
     for await (const line of createInterface({ input: stream })) {

@@ -21,10 +21,15 @@ export function printed(line: string): void {
   say(`   ${dim('|')} ${line}`);
 }
 
-/** Says that something holds, after looking. When it does not, the demo ends here, with exit code 1. */
+/** Says that something holds, after looking; when it does not, the demo ends. */
 export function claim(what: string, holds: boolean): void {
-  say(`   ${holds ? green('✓') : red('✗ this does not hold:')} ${what}`);
-  if (holds) return;
+  if (!holds) fail(`this does not hold: ${what}`);
+  say(`   ${green('✓')} ${what}`);
+}
+
+/** Ends the demo, with exit code 1. */
+export function fail(why: string): never {
+  say(`   ${red('✗')} ${why}`);
   process.exit(1);
 }
 

@@ -1,24 +1,37 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 
-test('npm run demo holds what it claims, and is plain text in a pipe', { timeout: 180_000 }, async () => {
-  const demo = spawn(process.execPath, ['scripts/dev.mjs', 'demo'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+async function demo(env: NodeJS.ProcessEnv): Promise<{ readonly exitCode: number | null; readonly said: string }> {
+  const child = spawn(process.execPath, ['scripts/dev.mjs', 'demo'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
-  for (const stream of [demo.stdout, demo.stderr]) {
+  for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       said += text;
     });
   }
-  await once(demo, 'close');
-  const project = /The repository: (\S+)/.exec(said)?.[1] ?? '';
-  onTestFinished(() => rm(dirname(project), { recursive: true, force: true }));
-  expect(demo.exitCode, said).toBe(0);
+  await once(child, 'close');
+  const project = projectOf(said);
+  if (project !== undefined) onTestFinished(() => rm(dirname(project), { recursive: true, force: true }));
+  return { exitCode: child.exitCode, said };
+}
+
+const projectOf = (said: string) => /The repository: (\S+)/.exec(said)?.[1];
+
+test('npm run demo holds what it claims, and is plain text in a pipe', { timeout: 180_000 }, async () => {
+  const { exitCode, said } = await demo(process.env);
+  const project = projectOf(said) ?? '';
+  expect(exitCode, said).toBe(0);
   expect(said).not.toContain('\u001b');
   expect(said).toMatch(/All of it held, in \d+ seconds/);
   const claims = readFileSync(join(root, 'demo', 'demo.ts'), 'utf8').match(/^claim\(/gm)?.length ?? 0;
@@ -27,3 +40,20 @@ test('npm run demo holds what it claims, and is plain text in a pipe', { timeout
   expect(said).not.toContain('does not hold');
   expect(existsSync(join(project, 'SPEC.md'))).toBe(true);
 });
+
+test('a machine where it cannot work is told why, with exit code 1', async () => {
+  const { exitCode, said } = await demo({
+    ...process.env,
+    PATH: dirname(process.execPath),
+    TMPDIR: await emptyFolder(),
+  });
+  expect(exitCode).toBe(1);
+  expect(said).toContain('✗ cannot start git (ENOENT)');
+  expect(said).not.toContain('node:internal');
+});
+
+async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-demo-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
