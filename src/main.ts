@@ -13,6 +13,7 @@ import { runCli } from './surfaces/cli/cli.ts';
 import { exitWhenPrinted, processTerminal } from './surfaces/cli/process-terminal.ts';
 import type { Host, Program, RetentionReport } from './surfaces/cli/program.ts';
 import { startInBackground } from './surfaces/cli/start-in-background.ts';
+import { watchForUnexpectedEnd } from './surfaces/cli/unexpected-end.ts';
 
 /**
  * The one file that knows all rooms: it builds store, executors and engine, and hands them to the command line.
@@ -72,6 +73,7 @@ async function checkAgent(command: readonly string[], { signal }: { readonly sig
 
 /** Everything a workspace offers, as the commands call it. The store stays open until the process is done. */
 async function openProgram(workspace: Workspace): Promise<Program> {
+  watchForUnexpectedEnd(process.argv.includes('--json'));
   const { loadConfiguration } = await import('./domain/workspace/load-configuration.ts');
   const { configuration, digest } = await loadConfiguration(workspace);
   const errors = await openCapture(workspace, configuration);

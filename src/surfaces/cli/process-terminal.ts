@@ -1,5 +1,6 @@
 import { systemCode } from '../../platform/files/file-write-failed.ts';
 import type { OutputStream, Terminal } from './program.ts';
+import { expectEnd } from './unexpected-end.ts';
 
 /** The terminal of this process: standard input, output and error, and its signals. */
 export function processTerminal(): Terminal {
@@ -54,5 +55,6 @@ export async function exitWhenPrinted(code: number): Promise<never> {
     (stream) => new Promise<void>((resolve) => (stream.destroyed ? resolve() : stream.write('', () => resolve()))),
   );
   await Promise.all(flushed);
+  expectEnd();
   process.exit(code);
 }
