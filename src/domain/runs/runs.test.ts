@@ -8,6 +8,7 @@ import { requestRun } from './requests.ts';
 import type { HeldRun } from './runs.ts';
 import { openTestWorld } from './testing/engine.ts';
 import { counting, eventsOf } from './testing/look.ts';
+import { threeSteps } from './testing/workflows.ts';
 
 const actor = 'me';
 
@@ -66,6 +67,25 @@ test('R9 a receipt is written once: another content under its number or key is r
   await expect(
     engine.store.write((tx) => tx.db.deleteFrom('receipt').where('run', '=', runId).execute()),
   ).rejects.toMatchObject({ code: 'store_immutable' });
+});
+
+test('R8 R9 no event and no receipt takes the place of another under its row id: REPLACE runs no delete trigger', async () => {
+  await using world = await openTestWorld({ workflows: [threeSteps] });
+  const process = await world.start();
+  const { runId, outcome } = await process.runs.start({ workflow: threeSteps.name, input: null, actor });
+  await outcome;
+  const before = [await eventsOf(process, runId), await loadRun(process.engine.store, runId)];
+  const { store } = process.engine;
+  const event = { id: 1, run: 'other', seq: 1, type: 'run.started', body: '{}', digest: 'x' };
+  await expect(
+    store.write((tx) => tx.db.insertInto('run_event').orReplace().values(event).execute()),
+  ).rejects.toMatchObject({ code: 'ledger_closed' });
+  const keys = { idempotency_key: 'k', name: 'n', outcome: 'succeeded' };
+  const receipt = { id: 1, run: 'other', number: 1, body: '{}', digest: 'x', ...keys };
+  await expect(
+    store.write((tx) => tx.db.insertInto('receipt').orReplace().values(receipt).execute()),
+  ).rejects.toMatchObject({ code: 'receipt_conflict' });
+  expect([await eventsOf(process, runId), await loadRun(process.engine.store, runId)]).toEqual(before);
 });
 
 test('R39 the same step in an unrelated run is executed again, under the same key', async () => {

@@ -116,9 +116,10 @@ CREATE TABLE snapshot (
 ) STRICT, WITHOUT ROWID;
 
 -- A ledger grows by one at its end, and by nothing after its terminal event. A delete trigger does not fire for
--- INSERT OR REPLACE, so the guard is before the insert; one look at the last event answers all of it.
+-- INSERT OR REPLACE, so the guard is before the insert; one look at the last event answers all of it. An id is never
+-- given (here it is -1 until SQLite makes one): under a given one a REPLACE would take another event's place.
 CREATE TRIGGER run_event_insert BEFORE INSERT ON run_event
-WHEN NEW.seq IS NOT COALESCE((
+WHEN NEW.id > 0 OR NEW.seq IS NOT COALESCE((
   SELECT CASE WHEN type IN ('run.succeeded', 'run.failed', 'run.canceled') THEN 0 ELSE seq + 1 END
   FROM run_event WHERE run = NEW.run ORDER BY seq DESC LIMIT 1), 1)
 BEGIN SELECT RAISE(ABORT, 'waybill:ledger_closed: this is not the next place in the ledger, or the run is finished'); END;
@@ -129,9 +130,10 @@ BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a ledger event is never dele
 
 -- Only the good ones of the receipts of a run that is not here may have come along, with a run that shares them.
 CREATE TRIGGER receipt_insert BEFORE INSERT ON receipt
-WHEN NEW.number IS NOT COALESCE((SELECT number + 1 FROM receipt WHERE run = NEW.run ORDER BY number DESC LIMIT 1), 1)
+WHEN NEW.id > 0 OR (
+  NEW.number IS NOT COALESCE((SELECT number + 1 FROM receipt WHERE run = NEW.run ORDER BY number DESC LIMIT 1), 1)
   AND (EXISTS (SELECT 1 FROM run WHERE id = NEW.run)
-    OR EXISTS (SELECT 1 FROM receipt WHERE run = NEW.run AND number = NEW.number))
+    OR EXISTS (SELECT 1 FROM receipt WHERE run = NEW.run AND number = NEW.number)))
 BEGIN SELECT RAISE(ABORT, 'waybill:receipt_conflict: this is not the next receipt of the run'); END;
 CREATE TRIGGER receipt_update BEFORE UPDATE ON receipt
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a receipt is never changed'); END;
