@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { WaybillError } from '../../../contract/errors.ts';
-import { type Bundle, bundleSchema, snapshotManifestSchema } from '../../../contract/evidence.ts';
+import { type Bundle, blobReferenceSchema, bundleSchema, snapshotManifestSchema } from '../../../contract/evidence.ts';
 import type { RunId } from '../../../contract/ids.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
 import { formatTime } from '../../../platform/clock/clock.ts';
@@ -67,7 +67,7 @@ export async function exportBundle(engine: Exporting, runId: RunId): Promise<Bun
     blobs: await readBlobs(
       engine,
       namedBlobs(
-        inputBlob,
+        [inputBlob, outputBlobOf(events)],
         receipts.map(({ receipt }) => receipt),
       ),
     ),
@@ -132,9 +132,16 @@ async function readManifests(engine: Exporting, blobs: ReadonlyMap<string, strin
   return manifests;
 }
 
+/** The run's own output when it lies apart. */
+function outputBlobOf(events: Bundle['events']): string | undefined {
+  const last = events.at(-1);
+  const kept = last?.type === 'run.succeeded' ? blobReferenceSchema.safeParse(last.data.outputBlob) : undefined;
+  return kept?.data?.blob;
+}
+
 /** Digests of all bytes that lie apart: a large input, large outputs, artifacts. */
-function namedBlobs(inputBlob: string | undefined, receipts: Bundle['receipts']): Set<string> {
-  const named = new Set(inputBlob === undefined ? [] : [inputBlob]);
+function namedBlobs(ofRun: readonly (string | undefined)[], receipts: Bundle['receipts']): Set<string> {
+  const named = new Set(ofRun.filter((blob) => blob !== undefined));
   for (const { outputsBlob, artifacts } of receipts) {
     if (outputsBlob !== undefined) named.add(outputsBlob.blob);
     for (const { digest } of artifacts) named.add(digest);

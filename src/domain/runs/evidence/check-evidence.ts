@@ -7,6 +7,7 @@ import {
   receiptSchema,
   snapshotManifestSchema,
 } from '../../../contract/evidence.ts';
+import { problemsText, shapeProblems } from '../../../contract/shape-problems.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
 import { digestOf, parseDigest } from '../../../platform/digests/digest.ts';
@@ -56,6 +57,7 @@ export async function checkEvidence(source: EvidenceSource, checked: Checked): P
     }
     if (seq === 1) await checkStart(source, facts, seen);
     if (event.type === 'drift.accepted') await seen.tree(facts.snapshot?.digest ?? null, where);
+    if (facts.outputBlob !== null) await seen.blob(facts.outputBlob, where);
     if (seq === run.lastSeq) checkClaims(run, facts);
   }
   if (facts === null) throw new Broken('seq', 'event 1', 'at least one event', 'none');
@@ -295,6 +297,11 @@ function guarded<T>(link: Link, where: string, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof Broken) throw error;
-    throw new Broken(link, where, 'what its format says', error instanceof Error ? error.message : String(error));
+    throw new Broken(link, where, 'what its format says', reasonOf(error));
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof z.ZodError) return problemsText(shapeProblems(error.issues));
+  return error instanceof Error ? error.message : String(error);
 }

@@ -31,7 +31,11 @@ const startedData = z.looseObject({
 });
 export type StartedData = z.infer<typeof startedData>;
 
-const succeededData = z.looseObject({ output: z.json() });
+/** A large output lies apart: then the event has `outputBlob` in its place. */
+const succeededData = z.union([
+  z.looseObject({ output: z.json() }),
+  z.looseObject({ output: z.undefined().optional(), outputBlob: blobReferenceSchema }),
+]);
 const failedData = z.looseObject({ failure: failureSchema });
 const canceledData = z.looseObject({ actor: z.string() });
 const resumedData = z.looseObject({ epoch: z.int().min(1) });
@@ -57,6 +61,8 @@ export interface LedgerFacts {
   readonly finishedAt: string | null;
   readonly reason: RunState['reason'];
   readonly output: JsonValue;
+  /** Digest of the run's output when it lies apart. */
+  readonly outputBlob: string | null;
 }
 
 /**
@@ -100,13 +106,21 @@ function begin(event: LedgerEvent): LedgerFacts {
     finishedAt: null,
     reason: null,
     output: null,
+    outputBlob: null,
   };
 }
 
-function ending(type: Terminal['type'], { data }: LedgerEvent): Pick<LedgerFacts, 'reason' | 'output'> {
+function ending(
+  type: Terminal['type'],
+  { data }: LedgerEvent,
+): Pick<LedgerFacts, 'reason' | 'output'> & Partial<LedgerFacts> {
   switch (type) {
-    case 'run.succeeded':
-      return { reason: null, output: succeededData.parse(data).output };
+    case 'run.succeeded': {
+      const said = succeededData.parse(data);
+      if (said.output !== undefined) return { reason: null, output: said.output };
+      const { blob, size, preview } = blobReferenceSchema.parse(said.outputBlob);
+      return { reason: null, output: { blob, size, preview }, outputBlob: blob };
+    }
     case 'run.failed': {
       const { code, message } = failedData.parse(data).failure;
       return { reason: { code, message }, output: null };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { defineWorkflow } from '../../../contract/define.ts';
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import type { JsonValue } from '../../../contract/json.ts';
 import { requestRun } from '../requests.ts';
@@ -12,6 +13,7 @@ import { listReceipts, showReceipt } from '../show-run.ts';
 import { openTestWorld, type TestProcess, type TestWorld } from '../testing/engine.ts';
 import { approvedButBad, approving, failing, testWorkflows, threeSteps, wide } from '../testing/workflows.ts';
 import { writeBundle } from './bundle.ts';
+import { importBundle } from './import-bundle.ts';
 import { type Verification, verifyBundle, verifyFolder, verifyPath, verifyRun } from './verify.ts';
 import { writeRunFiles } from './write-files.ts';
 
@@ -60,6 +62,24 @@ test.each([
     expect(await verifyPath(file)).toEqual({ ...inStore, subject: file });
   },
 );
+
+test('R7 R13 a run whose own output is large verifies in the store, as files and as a bundle, and imports', async () => {
+  const large = defineWorkflow('large', { snapshot: 'none' }, async () => 'x'.repeat(100_000));
+  await using world = await openTestWorld({ workflows: [large] });
+  const process = await world.start();
+  const runId = await finish(process, large.name);
+  const whole = { intact: true, firstBroken: null, checked: { blobs: 1 } };
+  expect(await verifyRun(process.engine, runId)).toMatchObject(whole);
+  await writeRunFiles(process.engine, runId, join(world.data, 'runs'));
+  expect(await verifyFolder(join(world.data, 'runs', runId))).toMatchObject({ intact: true, firstBroken: null });
+  const file = join(world.data, 'bundle.json');
+  await writeBundle(process.engine, runId, file);
+  expect(await verifyBundle(file)).toMatchObject(whole);
+  await using elsewhere = await openTestWorld({ workflows: [large] });
+  const other = await elsewhere.start();
+  expect(await importBundle(other.engine, file, 'me')).toMatchObject({ created: true });
+  expect(await verifyRun(other.engine, runId)).toMatchObject(whole);
+});
 
 test('R7 trees, large outputs and waits are verified too, also of a run that is not finished', async () => {
   await using world = await openTestWorld({ workflows: testWorkflows });
