@@ -11,9 +11,7 @@ export interface Classified {
 const byCode: Partial<Readonly<Record<ErrorCode, ErrorClass>>> = {
   config_invalid: 'system.configuration',
   config_failed: 'system.configuration',
-  config_not_found: 'system.configuration',
   workspace_not_found: 'system.configuration',
-  node_too_old: 'system.configuration',
   store_read_only: 'system.configuration',
   store_newer_schema: 'system.configuration',
   store_full: 'infra.resource_exhausted',

@@ -181,7 +181,7 @@ describe('errors of the program', () => {
 
   test.each([
     ['run_not_found', 2],
-    ['run_failed', 1],
+    ['step_failed', 1],
     ['store_full', 3],
   ] as const)(
     'R24 %s ends with exit code %i, its hint, and an envelope id; the program is closed',
