@@ -50,6 +50,6 @@ export async function openEngine(
     agentSettings: new Map(),
     workflows: new Map(workflows.map((workflow) => [workflow.name, workflow])),
     versions: { waybill: 'bench' },
-    report: absent,
+    report: (failure) => Promise.reject(new Error(`a run failed: ${JSON.stringify(failure)}`)),
   };
 }
