@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { WaybillError } from '../../../contract/errors.ts';
 import { systemCode } from '../../../platform/files/file-write-failed.ts';
 import { Broken } from './broken-link.ts';
@@ -16,9 +16,22 @@ export async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
-/** The text of a file. @throws WaybillError `file_read_failed`; Broken when it is not UTF-8 */
+/** The text of a regular file. @throws WaybillError `file_read_failed`; Broken when it is not UTF-8 */
 export async function readText(path: string, where: string): Promise<string> {
-  return decode(await readBytes(path), where);
+  try {
+    await using file = await openRegular(path, where);
+    return decode(await file.readFile(), where);
+  } catch (error) {
+    throw error instanceof Broken ? error : readFailed(path, error);
+  }
+}
+
+/** Evidence comes from elsewhere: a FIFO in its folder would never end, and not even open. */
+async function openRegular(path: string, where: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Broken('format', where, 'a regular file', 'something else');
 }
 
 /** Text of bytes that are UTF-8 to the last one. @throws TypeError when they are not */
@@ -37,7 +50,7 @@ export async function readTextIfThere(path: string, where: string): Promise<stri
 }
 
 /**
- * The lines of a file, each without its newline, exactly as they are: no other byte counts as a line's end.
+ * The lines of a regular file, each without its newline, exactly as they are: no other byte counts as a line's end.
  * @throws WaybillError `file_read_failed`; Broken when a line is not UTF-8, endless, or the last has no newline
  */
 export async function* readLines(path: string, nameOf: (line: number) => string): AsyncGenerator<string> {
@@ -45,7 +58,8 @@ export async function* readLines(path: string, nameOf: (line: number) => string)
   let restBytes = 0;
   let count = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) {
+    await using file = await openRegular(path, nameOf(1));
+    for await (const chunk of file.createReadStream({ highWaterMark: 1 << 18, autoClose: false })) {
       const bytes: Buffer = chunk;
       let start = 0;
       for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
