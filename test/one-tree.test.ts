@@ -16,7 +16,7 @@ export default defineConfig({
 });
 `;
 
-test('F7 one request is one tree: from the caller through the command line to the agent and the error store', async () => {
+test('F7 one request is one tree: from the caller through the command line to the agent, the error store and the outbox', async () => {
   await using workspace = await makeWorkspace({ configuration });
   const traceId = randomBytes(16).toString('hex');
   const caller = randomBytes(8).toString('hex');
@@ -43,4 +43,10 @@ test('F7 one request is one tree: from the caller through the command line to th
 
   const envelopes = workspace.rows('SELECT correlation_id FROM infra_error_events WHERE run_id = ?', run.runId);
   expect(envelopes).toEqual([{ correlation_id: traceId }]);
+
+  // What leaves the system names the span it comes from, so that whoever gets it continues the same tree.
+  const news = z.array(z.object({ traceparent: z.string() })).parse(workspace.rows('SELECT traceparent FROM outbox'));
+  expect(news).toHaveLength(1);
+  expect(news[0]?.traceparent).toMatch(handedOn);
+  expect(known).toContain(news[0]?.traceparent.split('-')[2]);
 });

@@ -41,7 +41,7 @@ test('F1 of 19 classes and 5 layers exactly these pairs are allowed', () => {
   }
 });
 
-test('F31 an envelope has its id, its workspace and its place, and passes its own schema', () => {
+test('an envelope has its id, its workspace and its place, and passes its own schema (part of F31)', () => {
   const envelope = domain.emit({ ...failed, runId: 'run-1', step: 'implement', exitCode: 2, context: { tries: 3 } });
   expect(envelope.errorId).toMatch(idShapes.envelope);
   expect(envelope).toMatchObject({ workspaceId: 'ws-test', runId: 'run-1', step: 'implement', synthetic: false });

@@ -99,7 +99,7 @@ describe.each([
   };
   const at = (envelope: ErrorEnvelope, timestamp: number): ErrorEnvelope => ({ ...envelope, timestamp });
 
-  test('F33 what is stored comes back field by field, and F31 is found by the id a user was shown', async () => {
+  test('F33 what is stored comes back field by field, and is found by the id a user was shown (part of F31)', async () => {
     const { errors, domain } = workspace();
     const envelope = domain.emit({
       ...failed,
