@@ -87,8 +87,7 @@ describe('R11 what a real run writes fits the shipped schemas', () => {
     const asked = linesOf((await workspace.waybill(['events', runId, '--json'])).stdout);
     expect(asked).toEqual(streamed.slice(0, -1));
     const shown = await workspace.waybill(['show', runId, '--json']);
-    const { next: _next, ...run } = z.record(z.string(), z.unknown()).parse(JSON.parse(shown.stdout));
-    assertValid('run-state', JSON.stringify(run));
+    assertValid('run-state', shown.stdout);
     const one = await workspace.waybill(['show', runId, '--step', '1', '--json']);
     assertValid('receipt', one.stdout);
   });

@@ -40,6 +40,20 @@ describe.each(['sqlite', 'postgres'])('%s', (engine) => {
     }
   });
 
+  test('R9 four starts with one key at once are one run, whose steps are done once', async () => {
+    await using workspace = await makeWorkspace({ configuration, env: environment(engine) });
+    const args = ['run', '--workflow', 'many', '--input', '7', '--key', 'same'];
+    const all = await Promise.all([1, 2, 3, 4].map(() => workspace.stream(args)));
+    const [runId = '', ...others] = new Set(all.map(({ run }) => run.runId));
+    expect(others).toEqual([]);
+    // Who finds a run that another process still works on says so, and does not wait for it.
+    expect(all.filter(({ code, run }) => code === 0 && run.state === 'succeeded').length).toBeGreaterThanOrEqual(1);
+    for (const { code, run } of all) expect(code).toBe(run.state === 'succeeded' ? 0 : 1);
+    const receipts = await workspace.receipts(runId);
+    expect(receipts.map(({ number }) => number)).toEqual(Array.from({ length: 16 }, (_, index) => index + 1));
+    await workspace.assertIntact(runId);
+  });
+
   test('R20 R42 killed, resumed, answered and finished by five processes', async () => {
     await using workspace = await makeWorkspace({ configuration, env: environment(engine) });
     const runner = workspace.start(['run', '--workflow', 'held', '--json']);

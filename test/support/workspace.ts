@@ -101,8 +101,7 @@ export class TestWorkspace implements AsyncDisposable {
 
   /** `show --json`, held against the schema it promises. */
   async show(runId: string): Promise<RunState> {
-    const { next: _next, ...run } = z.record(z.string(), z.json()).parse(await this.#document(['show', runId]));
-    return runStateSchema.parse(run);
+    return runStateSchema.parse(await this.#document(['show', runId]));
   }
 
   /** `events --json`: every line held against the schema it promises. */
