@@ -123,7 +123,18 @@ describe.each(engines)('the engine on %s', (_, where) => {
         { kind: 'approve', step: 'ship', comment: 'password=hunter2hunter2' },
         { actor: 'boss' },
       );
-    expect(await approve()).toMatchObject({ outcome: 'done', by: 'requester' });
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, index) =>
+        requestRun(
+          [second, third][index % 2]?.engine ?? first.engine,
+          runId,
+          { kind: 'approve', step: 'ship', comment: 'password=hunter2hunter2' },
+          { actor: 'boss', idempotencyKey: 'a' },
+        ),
+      ),
+    );
+    expect(answers.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 6 }, () => 'done'));
+    expect((await eventsOf(first, runId)).filter(({ type }) => type === 'approval.answered')).toHaveLength(1);
     await expect(approve()).rejects.toMatchObject({ code: 'run_not_waiting' });
     const tries = await Promise.allSettled([second, third].map(({ runs }) => runs.resume(runId, { actor })));
     const [won] = tries.filter((each) => each.status === 'fulfilled');

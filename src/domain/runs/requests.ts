@@ -62,11 +62,25 @@ export async function requestRun(
       hint: `Look at it with: waybill show ${runId}`,
     });
   }
-  const waited =
-    request.kind === 'approve' || request.kind === 'deny' ? await waitedFor(engine, runId, request.step) : null;
-  const id = await keep(engine, runId, payloadOf(engine, request, waited), { ...from, kind: request.kind });
+  const id = await ask(engine, runId, request, from).catch(async (error: unknown) => {
+    // Of two that came under one key at once the other was first.
+    const winner = await askedBefore(engine, runId, request, from);
+    if (winner === undefined) throw error;
+    return winner;
+  });
   engine.store.hints.announce(`run:${runId}`);
   return settle(engine, runId, id);
+}
+
+async function ask(
+  engine: Engine,
+  runId: RunId,
+  request: RunRequest,
+  from: { readonly actor: string; readonly idempotencyKey?: string },
+): Promise<string> {
+  const waited =
+    request.kind === 'approve' || request.kind === 'deny' ? await waitedFor(engine, runId, request.step) : null;
+  return keep(engine, runId, payloadOf(engine, request, waited), { ...from, kind: request.kind });
 }
 
 /**
@@ -192,31 +206,37 @@ async function settle(engine: Engine, runId: RunId, id: string): Promise<Request
       return { outcome: request.outcome === 'unchanged' ? 'unchanged' : 'done', state: row.state, by: 'holder' };
     }
     if (isTerminal(readState(row.state))) return { outcome: 'unchanged', state: row.state, by: 'holder' };
+    const holder = livingHolder({ ...row, id: runId }, engine.host, engine.clock.now());
+    if (!open && request.kind === 'signal') {
+      return { outcome: 'kept', state: row.state, by: holder === null ? 'requester' : 'holder' };
+    }
     if (!open) {
       await engine.store.submit({ statements: [doneRow(engine, request, tooLate)] });
       throw lateError(runId);
     }
-    if (livingHolder({ ...row, id: runId }, engine.host, engine.clock.now()) === null) {
-      const answer = await withoutHolder(engine, row, request).catch(ifHeld);
+    if (holder === null) {
+      const answer = await withoutHolder(engine, runId, request).catch(ifHeld);
       if (answer !== undefined) return answer;
-    } else if (request.kind === 'signal' && !(await isAwaited(engine, runId, request))) {
-      return { outcome: 'kept', state: row.state, by: 'holder' };
     }
     if (Date.now() > deadline) throw unanswered(runId, row);
     await news.next(200);
   }
 }
 
-/** The request as it is, and whether the question it answers is still open, in the same moment. */
+/** The request as it is, and whether what it answers is waited for, in the same moment: done and not yet done look alike else. */
 async function lookAt(engine: Engine, runId: RunId, id: string) {
   return engine.store.read(async (tx) => {
     const row = await readRunRow(tx, runId);
     const request = await tx.db.selectFrom('run_request').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-    const { waited } = objectOf(JSON.parse(request.payload));
-    if (typeof waited !== 'string') return { row, request, open: true };
-    const asked = tx.db.selectFrom('pending_step').select('run').where('run', '=', runId);
-    const pending = await asked.where('idempotency_key', '=', waited).executeTakeFirst();
-    return { row, request, open: pending !== undefined };
+    const { waited, name } = objectOf(JSON.parse(request.payload));
+    const pending = tx.db.selectFrom('pending_step').select('run').where('run', '=', runId);
+    const asked =
+      typeof waited === 'string'
+        ? pending.where('idempotency_key', '=', waited)
+        : request.kind === 'signal' && typeof name === 'string'
+          ? pending.where('waiting_for', '=', 'signal').where('name', '=', name)
+          : null;
+    return { row, request, open: asked === null || (await asked.executeTakeFirst()) !== undefined };
   });
 }
 
@@ -239,11 +259,6 @@ function unanswered(runId: RunId, row: RunRow): WaybillError {
     hint: 'The request is kept: the holder, or the next resume, will find it.',
     details: { holder: row.holder },
   });
-}
-
-async function isAwaited(engine: Engine, runId: RunId, request: RequestRow): Promise<boolean> {
-  const { pending } = await loadRun(engine.store, runId);
-  return answers(request, pending) !== undefined;
 }
 
 /** The pending step a request answers, and how; undefined when none waits for it. */
@@ -290,11 +305,8 @@ export function requestEvents(request: RequestRow, settlement: Settlement) {
   return [{ type, data: { actor: request.actor, answer: outputs } }];
 }
 
-async function withoutHolder(engine: Engine, row: RunRow, request: RequestRow): Promise<RequestAnswer> {
-  const runId = parseId('run', row.id);
-  if (request.kind === 'signal' && !(await isAwaited(engine, runId, request))) {
-    return { outcome: 'kept', state: row.state, by: 'requester' };
-  }
+/** Undefined when somebody else did it before we had the lease. */
+async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow): Promise<RequestAnswer | undefined> {
   const { ledger, loaded, before } = await takeOver(engine, runId);
   const answer = answers(request, loaded.pending);
   try {
@@ -310,7 +322,7 @@ async function withoutHolder(engine: Engine, row: RunRow, request: RequestRow): 
     }
     if (answer === undefined) {
       await releaseUntouched(engine, before, ledger.epoch);
-      return { outcome: 'unchanged', state: before.state, by: 'requester' };
+      return undefined;
     }
     const facts = factsOf(loaded);
     // A resting run is ready to go on at once; an interrupted one stays so until somebody resumes it.

@@ -52,8 +52,8 @@ export async function acquireLease(store: Store, clock: Clock, host: HostPort, r
   const now = clock.now();
   const living = livingHolder(row, host, now);
   if (living !== null) throw leaseHeld(row.id, living);
+  // In no lane: of two that try at once in one process the second is to hear that it lost, not that the first did.
   await store.submit({
-    lane: row.id,
     statements: [
       {
         sql: statements.takeLease,
