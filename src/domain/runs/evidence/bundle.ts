@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { WaybillError } from '../../../contract/errors.ts';
 import { type Bundle, blobReferenceSchema, bundleSchema, snapshotManifestSchema } from '../../../contract/evidence.ts';
@@ -5,7 +6,7 @@ import type { RunId } from '../../../contract/ids.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
 import { formatTime } from '../../../platform/clock/clock.ts';
 import { digestOf, parseDigest } from '../../../platform/digests/digest.ts';
-import { writeFileDurably } from '../../../platform/files/write-file-durably.ts';
+import { sweepTemporaryFiles, writeFileDurably } from '../../../platform/files/write-file-durably.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
 import type { Engine } from '../engine.ts';
 import { eventLine } from '../ledger/event-body.ts';
@@ -78,6 +79,8 @@ export async function exportBundle(engine: Exporting, runId: RunId): Promise<Bun
 /** Writes a bundle of a run to a file, durable when it resolves. @throws like `exportBundle`, and `file_write_failed` */
 export async function writeBundle(engine: Exporting, runId: RunId, file: string): Promise<WrittenBundle> {
   const bytes = Buffer.from(bundleText(await exportBundle(engine, runId)));
+  // An export that was killed left its half behind, where nothing else of ours would ever look for it.
+  await sweepTemporaryFiles(dirname(file));
   await writeFileDurably(file, bytes);
   return { bytes: bytes.length, digest: digestOf(bytes) };
 }
