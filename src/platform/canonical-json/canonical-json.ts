@@ -101,7 +101,11 @@ function writeObject(object: object, depth: number): string {
   return `${out}}`;
 }
 
-function refused(path: string, what: string): WaybillError {
+/** A cycle gives a path of 512 members; its beginning says where to look. */
+const longestPath = 200;
+
+function refused(full: string, what: string): WaybillError {
+  const path = full.length > longestPath ? `${full.slice(0, longestPath).toWellFormed()}...` : full;
   const where = path === '' ? 'the top' : path;
   return new WaybillError('not_canonical', `cannot be written as canonical JSON: ${what} at ${where}`, {
     hint: 'Only null, booleans, finite numbers, well-formed strings, arrays and plain objects can be recorded.',

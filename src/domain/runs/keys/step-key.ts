@@ -65,7 +65,7 @@ export class OccurrenceCounter {
   readonly #counts = new Map<string, number>();
 
   next(scope: readonly string[], name: string, inputs: JsonValue): number {
-    const key = canonicalJson([scope, name, inputs]);
+    const key = canonicalJson({ inputs, name, scope });
     const occurrence = (this.#counts.get(key) ?? 0) + 1;
     this.#counts.set(key, occurrence);
     return occurrence;
