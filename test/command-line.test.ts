@@ -118,7 +118,7 @@ describe('run', () => {
   test.each<[args: string[], code: string]>([
     [['run', '-w', 'add', '-i', '{"n": "x"}'], 'invalid_input'],
     [['run', '-w', 'nope'], 'workflow_not_found'],
-    [['run', '--task', 'T-9'], 'agent_not_found'],
+    [['run', '--task', 'T-9'], 'task_not_found'],
     [['show', 'run-20260101-000000-00000000'], 'run_not_found'],
     [['tasks', 'show', 'T-9'], 'task_not_found'],
     [['runs', '--workspace', '/'], 'workspace_not_found'],

@@ -134,6 +134,9 @@ async function inputOf({ workspace, configuration }: RunsProgramParts, request: 
       hint: 'Name one: waybill run --task T-0001. See which there are: waybill tasks list',
     });
   }
+  // Here, not above: the YAML parser is 72 modules that a run without tasks does not need.
+  const { readTask } = await import('../../domain/workspace/tasks/read-task.ts');
+  const tasks = await Promise.all(request.tasks.map((id) => readTask(workspace, id)));
   const { builder, reviewer, specMaintainer } = configuration.roles;
   if (builder === null || reviewer === null || specMaintainer === null) {
     const roles = Object.entries({ builder, reviewer, specMaintainer });
@@ -142,9 +145,6 @@ async function inputOf({ workspace, configuration }: RunsProgramParts, request: 
       hint: 'Name the agents under `agents` in waybill.config.ts after their parts, or map them under `roles`.',
     });
   }
-  // Here, not above: the YAML parser is 72 modules that a run without tasks does not need.
-  const { readTask } = await import('../../domain/workspace/tasks/read-task.ts');
-  const tasks = await Promise.all(request.tasks.map((id) => readTask(workspace, id)));
   return {
     tasks: tasks.map(({ id, title, goal, inputs, expectedOutputs, checks }) => ({
       id,
