@@ -56,7 +56,8 @@ export function medianOf(rounds: readonly EngineResult[]): EngineResult {
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted[Math.floor(sorted.length / 2)];
-  if (middle === undefined) throw new Error('nothing to take the median of');
-  return middle;
+  const upper = sorted[Math.floor(sorted.length / 2)];
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
+  if (upper === undefined || lower === undefined) throw new Error('nothing to take the median of');
+  return (lower + upper) / 2;
 }

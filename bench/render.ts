@@ -30,7 +30,13 @@ the ratios; the absolute numbers belong to this machine.
 | system | ${machine.system}, Node ${machine.node} |
 | one fdatasync of 4 KiB | ${ms(syncBefore)} before, ${ms(syncAfter)} after |
 | load average | ${loadBefore.toFixed(1)} before, ${loadAfter.toFixed(1)} after |
-| rounds | ${rounds}, medians; ${seconds} s a round at full load, after a second of warming |`;
+| rounds | ${rounds}, medians; ${seconds} s a round at full load, after a second of warming |${busy(machine)}`;
+}
+
+/** Other work on the machine slows every row, and the one that syncs least the least. */
+function busy({ loadBefore, cores }: Machine): string {
+  if (loadBefore < cores / 2) return '';
+  return '\n\n**The machine was busy with other work while this ran: measure again on a quiet one before you quote it.**';
 }
 
 function renderEngines(engines: readonly NamedResult[]): string {

@@ -88,5 +88,6 @@ describe('the page', () => {
   test('the median of rounds is taken number by number', () => {
     const rounds = [1, 9, 5].map((value) => ({ ...engine, runsPerSecond: value, p50: 10 - value, p99: value }));
     expect(medianOf(rounds)).toMatchObject({ runsPerSecond: 5, p50: 5, p99: 5 });
+    expect(medianOf(rounds.slice(0, 2))).toMatchObject({ runsPerSecond: 5 });
   });
 });
