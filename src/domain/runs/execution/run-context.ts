@@ -62,31 +62,22 @@ export class ScopedRun implements RunContext {
     return this.#typed<O>(decideStep(this.#execution, this.#place, engine, input));
   }
 
-  async approval(name: string, request: ApprovalRequest): Promise<ApprovalAnswer> {
-    const { prompt, data, timeoutMs } = request;
-    const inputs = { prompt, ...(data === undefined ? {} : { data }), timeoutMs: timeoutMs ?? null };
-    const answer = await waitStep(this.#execution, {
-      ...this.#place,
-      action: 'approval',
-      name,
-      inputs,
-      timeoutMs: timeoutMs ?? null,
-    });
-    return approvalAnswer(answer);
+  approval(name: string, request: ApprovalRequest): Promise<ApprovalAnswer> {
+    const { prompt, data } = request;
+    const timeoutMs = request.timeoutMs ?? null;
+    const inputs = { prompt, ...(data === undefined ? {} : { data }), timeoutMs };
+    const spec = { ...this.#place, action: 'approval', name, inputs, timeoutMs } as const;
+    return handled(waitStep(this.#execution, spec).then(approvalAnswer));
   }
 
   signal(name: string): Promise<JsonValue> {
-    return waitStep(this.#execution, { ...this.#place, action: 'signal', name, inputs: {}, timeoutMs: null });
+    const spec = { ...this.#place, action: 'signal', name, inputs: {}, timeoutMs: null } as const;
+    return handled(waitStep(this.#execution, spec));
   }
 
-  async sleep(name: string, milliseconds: number): Promise<void> {
-    await waitStep(this.#execution, {
-      ...this.#place,
-      action: 'sleep',
-      name,
-      inputs: { milliseconds },
-      timeoutMs: milliseconds,
-    });
+  sleep(name: string, milliseconds: number): Promise<void> {
+    const spec = { ...this.#place, action: 'sleep', name, inputs: { milliseconds }, timeoutMs: milliseconds } as const;
+    return handled(waitStep(this.#execution, spec).then(() => {}));
   }
 
   async each<I, T>(
@@ -109,7 +100,8 @@ export class ScopedRun implements RunContext {
         results[index] = await fn(item, this.inScope(`each:${keys[index]}`, this.#place.task));
       }
     };
-    const lanes = Math.max(1, Math.min(options.concurrency ?? items.length, items.length));
+    // What is no number counts as one: with no lane at all nothing would be done, and nobody would notice.
+    const lanes = Math.min(Math.max(1, options.concurrency ?? items.length) || 1, items.length);
     await Promise.all(Array.from({ length: lanes }, lane));
     return results;
   }

@@ -89,7 +89,15 @@ async function perform(
 }
 
 function accept(step: AgentStep, result: StepResult): void {
-  const reason = step.accept?.(objectOf(result));
+  const reason: unknown = step.accept?.(objectOf(result));
+  // An async one would accept everything, and its rejection would be nobody's.
+  if (reason instanceof Promise) {
+    reason.catch(() => {});
+    throw new WaybillError('check_failed', `\`accept\` of ${step.action} returned a promise`, {
+      hint: 'It looks at the outputs and answers at once. What takes time is a step of its own, or one of `checks`.',
+      details: { retryable: false },
+    });
+  }
   if (reason !== undefined) {
     throw new WaybillError('check_failed', `the answer to ${step.action} was not accepted: ${reason}`, {
       details: { retryable: false },

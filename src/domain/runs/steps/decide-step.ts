@@ -32,6 +32,7 @@ export async function decideStep<I extends JsonValue, O extends JsonValue>(
     async (attempt) => {
       const decided = engine.decide(input);
       if (decided instanceof Promise) {
+        decided.catch(() => {});
         throw new WaybillError(
           'decision_failed',
           `the decision engine "${engine.name}" is not a pure function: it returned a promise`,

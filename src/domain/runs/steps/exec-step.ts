@@ -21,6 +21,7 @@ export async function execStep(
   command: readonly [string, ...string[]],
   options: ExecStep,
 ): Promise<ExecResult> {
+  assertCommand(command);
   const inputs: JsonObject = {
     command,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -160,6 +161,14 @@ function toExecResult(result: StepResult): ExecResult {
     stderr: typeof stderr === 'string' ? stderr : '',
     artifacts: result.artifacts,
   };
+}
+
+/** Node looks at no types: a text would be taken apart into its characters. */
+function assertCommand(command: readonly string[]): void {
+  if (Array.isArray(command) && command.length > 0 && command.every((part) => typeof part === 'string')) return;
+  throw new WaybillError('invalid_argument', 'run.exec takes a list of texts: the program and its arguments', {
+    hint: "For a line of shell write run.exec(['sh', '-c', line]).",
+  });
 }
 
 /** `npm` for `/usr/bin/npm`: a step is named after the program. */

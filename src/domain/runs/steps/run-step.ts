@@ -73,7 +73,7 @@ export async function runStep(
   const redacted = execution.engine.redact.json(spec.inputs);
   const step = stepReference(execution, spec, redacted.value);
   const work: StepWork = {
-    action: spec.action,
+    action: withoutSecrets(execution, spec.action),
     task: spec.task,
     inputs: redacted.value,
     expectedOutputs: spec.expectedOutputs.map((path) => withoutSecrets(execution, path)),
@@ -177,7 +177,7 @@ class OneStep {
   async #start(): Promise<readonly EventDraft[]> {
     const inputs = await keepOutputs(this.#work.inputs, this.#execution.engine.blobs);
     const event = this.#event('attempt.started', {
-      action: this.#spec.action,
+      action: this.#work.action,
       idempotencyKey: this.#key,
       ...(inputs.outputs === undefined ? { inputsBlob: inputs.outputsBlob } : { inputs: inputs.outputs }),
       ...(this.#work.expectedOutputs.length > 0 ? { expectedOutputs: this.#work.expectedOutputs } : {}),
@@ -196,7 +196,7 @@ class OneStep {
     const values = [
       run.runId,
       this.#key,
-      this.#spec.action,
+      this.#work.action,
       this.#work.step.name,
       this.#attempt,
       null,

@@ -1,3 +1,4 @@
+import { WaybillError } from '../../../contract/errors.ts';
 import type { StepReference } from '../../../contract/evidence.ts';
 import type { JsonValue } from '../../../contract/json.ts';
 import type { Execution } from '../execution/execution.ts';
@@ -16,7 +17,14 @@ export function stepReference(
   return { scope, name, occurrence: execution.occurrences.next(scope, name, inputs) };
 }
 
-/** A name or a path as it is recorded. */
+/**
+ * A name or a path as it is recorded.
+ * @throws WaybillError `invalid_argument` when it is no text: node runs a workflow without looking at its types, and
+ * a receipt with a number for a name could be written and never be read again
+ */
 export function withoutSecrets({ engine }: Execution, text: string): string {
-  return engine.redact.text(text).text;
+  if (typeof text === 'string') return engine.redact.text(text).text;
+  throw new WaybillError('invalid_argument', `the name, scope or path of a step must be a text, not a ${typeof text}`, {
+    hint: 'Turn it into a text first: String(value).',
+  });
 }
