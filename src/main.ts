@@ -143,7 +143,8 @@ async function openStore(workspace: Workspace, configuration: Configuration): Pr
   const migrations = [...envelopeMigrations(), ...journalMigrations(), ...runMigrations()];
   if (configuration.store.engine === 'postgres') {
     const { openPostgresStore } = await import('./platform/store/postgres/open.ts');
-    return openPostgresStore({ connection: configuration.store.url, migrations });
+    const { url, role } = configuration.store;
+    return openPostgresStore({ connection: url, migrations, ...(role === null ? {} : { role }) });
   }
   const [{ openSqliteStore }, { makeFolder }] = await Promise.all([
     import('./platform/store/sqlite/open.ts'),

@@ -14,7 +14,7 @@ const held = defineWorkflow('held', async (run) => {
   const { approved } = await run.approval('release', { prompt: 'Ship it?' });
   return { first, approved };
 });
-export default defineConfig({ workflows: [many, held], store: process.env.TEST_STORE ?? 'sqlite' });
+export default defineConfig({ workflows: [many, held], store: process.env.TEST_STORE ?? 'sqlite', ...(process.env.TEST_STORE ? { storeRole: 'waybill_program' } : {}) });
 `;
 
 let database: TestDatabase | undefined;

@@ -122,6 +122,11 @@ const configurationSchema = z
     evidence: z.enum(['files', 'on-demand']).default('files'),
     /** `sqlite` (`.waybill/waybill.db`) or a `postgres://` address. */
     store: storeSchema.default('sqlite'),
+    /**
+     * PostgreSQL: the role Waybill works as, made when it is missing. The user of the address owns the tables and
+     * migrates them; the role may use them and owns nothing, so that no guard of theirs can be dropped.
+     */
+    storeRole: name.optional(),
     /** What is never stored: the values of these environment variables, and texts that match. */
     redact: z
       .strictObject({
@@ -197,7 +202,9 @@ export interface Configuration {
   readonly maxIterations: number;
   readonly snapshot: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly evidence: 'files' | 'on-demand';
-  readonly store: { readonly engine: 'sqlite' } | { readonly engine: 'postgres'; readonly url: string };
+  readonly store:
+    | { readonly engine: 'sqlite' }
+    | { readonly engine: 'postgres'; readonly url: string; readonly role: string | null };
   /** `env`: names whose values are secrets; `patterns`: a text is taken literally, an expression as it is. */
   readonly redact: { readonly env: readonly string[]; readonly patterns: readonly (string | RegExp)[] };
   readonly tests: { readonly allowedFailures: readonly string[] };
@@ -211,7 +218,7 @@ export interface Configuration {
 export function parseConfiguration(value: unknown): Configuration {
   const parsed = configurationSchema.safeParse(value);
   if (!parsed.success) throw invalid(shapeProblems(parsed.error.issues));
-  const { agents, roles, store, ...rest } = parsed.data;
+  const { agents, roles, store, storeRole, ...rest } = parsed.data;
   const role = (given: string | undefined, likeIt: string) => given ?? (Object.hasOwn(agents, likeIt) ? likeIt : null);
   return {
     ...rest,
@@ -223,7 +230,7 @@ export function parseConfiguration(value: unknown): Configuration {
       reviewer: role(roles.reviewer, 'reviewer'),
       specMaintainer: role(roles.specMaintainer, 'specMaintainer'),
     },
-    store: store === 'sqlite' ? { engine: 'sqlite' } : { engine: 'postgres', url: store },
+    store: store === 'sqlite' ? { engine: 'sqlite' } : { engine: 'postgres', url: store, role: storeRole ?? null },
   };
 }
 

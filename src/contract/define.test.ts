@@ -128,6 +128,7 @@ describe('defineConfig', () => {
     expect(parseConfiguration({ store: 'postgres://u@h/db' }).store).toEqual({
       engine: 'postgres',
       url: 'postgres://u@h/db',
+      role: null,
     });
   });
 

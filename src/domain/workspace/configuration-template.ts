@@ -50,6 +50,7 @@ export default defineConfig({
 
   // 'sqlite' (.waybill/waybill.db), or the address of a PostgreSQL database.
   // store: process.env.WAYBILL_STORE ?? 'sqlite',
+  // storeRole: 'waybill_program', // PostgreSQL: works as this role, which owns nothing and can drop no guard
 
   // Never stored: the values of these environment variables, and texts that match.
   // redact: { env: ['API_KEY'], patterns: [/internal-[a-z0-9]+/] },

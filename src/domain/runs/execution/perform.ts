@@ -143,6 +143,14 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
         ? 'swept'
         : execution.engine.processes.containment.how;
       const left = closed.reduce((sum, report) => sum + report.left, 0);
+      if (left > 0) {
+        // Cancel means dead: a run with a living process is not canceled, and whoever asks again tries again.
+        await giveBack(execution);
+        throw new WaybillError('containment_failed', `${left} processes of the run cannot be ended`, {
+          hint: `Look for processes with WAYBILL_MARKER=${run.runId} and end them, then cancel again.`,
+          details: { left },
+        });
+      }
       await ledger.append({
         events: [
           { type: 'cancel.requested', data: { actor: last.actor, comment: last.comment } },

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { WaybillError } from '../../../contract/errors.ts';
 import type { SnapshotManifest } from '../../../contract/evidence.ts';
 import type { Digest } from '../../../contract/ids.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
@@ -13,6 +15,8 @@ export interface RecordedTree {
   /** Goes into the commit that names the tree, so that no digest is stored without its manifest. */
   readonly also: readonly OperationStatement[];
 }
+
+const mostTries = 3;
 
 /** Captures the workspace's tree and keeps its manifest; captures asked for at the same time are one. */
 export class TreeRecorder {
@@ -44,21 +48,32 @@ export class TreeRecorder {
 
   async #capture(): Promise<RecordedTree> {
     const { root, snapshot: choice } = this.#engine.workspace;
-    const snapshot = await this.#engine.snapshots.capture({ root, ...choice });
+    let snapshot = await this.#engine.snapshots.capture({ root, ...choice });
+    for (let tries = 1; this.#withContent && !(await this.#keepContent(snapshot)); tries++) {
+      if (tries === mostTries) {
+        throw new WaybillError('snapshot_failed', 'the workspace changes faster than its content can be kept', {
+          hint: 'Stop what writes to it, or leave its files out with `snapshot.exclude` in waybill.config.ts.',
+        });
+      }
+      snapshot = await this.#engine.snapshots.capture({ root, ...choice });
+    }
     const known = this.#known.get(snapshot.digest);
     if (known !== undefined) return { snapshot, manifest: known, also: [] };
-    if (this.#withContent) await this.#keepContent(snapshot);
     const manifest = await this.#engine.blobs.put(Buffer.from(canonicalJson(manifestOf(snapshot))));
     this.#known.set(snapshot.digest, manifest);
     const row = [snapshot.digest, snapshot.id, manifest, this.#engine.clock.now()];
     return { snapshot, manifest, also: [{ sql: statements.insertSnapshot, rows: [row] }] };
   }
 
-  async #keepContent(snapshot: Snapshot): Promise<void> {
+  /** False when a file is no longer what the snapshot says it is: then the tree has to be captured again. */
+  async #keepContent(snapshot: Snapshot): Promise<boolean> {
+    const { blobs, workspace } = this.#engine;
     for (const file of snapshot.files) {
-      if (file.kind === 'symlink' || file.raw === true || (await this.#engine.blobs.has(file.digest))) continue;
-      await this.#engine.blobs.putFile(`${this.#engine.workspace.root}/${file.path}`);
+      if (file.kind === 'symlink' || file.raw === true || (await blobs.has(file.digest))) continue;
+      const path = `${workspace.root}/${file.path}`;
+      if (!existsSync(path) || (await blobs.putFile(path)).digest !== file.digest) return false;
     }
+    return true;
   }
 }
 

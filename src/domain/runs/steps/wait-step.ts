@@ -99,11 +99,17 @@ async function settled(execution: Execution, pending: PendingStep, run: RunFacts
   }
   execution.addWait(pending.idempotencyKey, { pending, settle: resolve });
   if (remaining !== null) {
-    execution.timer(Math.min(remaining, longestTimerMs), () => {
+    after(execution, remaining, () => {
       if (execution.takeWait(pending.idempotencyKey) !== undefined) byTime().then(resolve, () => {});
     });
   }
   return promise;
+}
+
+/** A timer counts in 31 bits, about 25 days; what takes longer is waited for in pieces. */
+function after(execution: Execution, milliseconds: number, done: () => void): void {
+  const piece = Math.min(milliseconds, longestTimerMs);
+  execution.timer(piece, () => (milliseconds > piece ? after(execution, milliseconds - piece, done) : done()));
 }
 
 /** What a wait becomes when its time is over. */
