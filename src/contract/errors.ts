@@ -92,6 +92,7 @@ export const errorCodes = {
   transaction_lock_timeout: 3,
   stale_epoch: 3,
   lease_lost: 3,
+  holder_silent: 3,
   chain_broken: 3,
   receipt_conflict: 3,
   ledger_closed: 3,

@@ -44,7 +44,7 @@ const patienceMs = 30_000;
  * Asks something of a run. The request is durable first; then its holder turns it into events, or, when no
  * living process holds the run, we take the lease and do it ourselves. Asking the same twice equals once.
  * @throws WaybillError `run_not_found`, `run_finished`; `run_not_waiting`, also for an answer that came too late;
- * `lease_lost` when the holder does not answer in time
+ * `holder_silent` when the holder does not answer in time
  */
 export async function requestRun(
   engine: Engine,
@@ -255,7 +255,7 @@ function ifHeld(error: unknown): undefined {
 }
 
 function unanswered(runId: RunId, row: RunRow): WaybillError {
-  return new WaybillError('lease_lost', `the holder of run ${runId} did not answer within ${patienceMs / 1000} s`, {
+  return new WaybillError('holder_silent', `the holder of run ${runId} did not answer within ${patienceMs / 1000} s`, {
     hint: 'The request is kept: the holder, or the next resume, will find it.',
     details: { holder: row.holder },
   });

@@ -30,6 +30,7 @@ const byCode: Partial<Readonly<Record<ErrorCode, ErrorClass>>> = {
   store_busy: 'infra.timeout',
   stale_epoch: 'domain.constraint',
   lease_lost: 'domain.constraint',
+  holder_silent: 'infra.timeout',
   snapshot_failed: 'infra.external_service',
   containment_failed: 'infra.external_service',
   file_write_failed: 'infra.resource_exhausted',
