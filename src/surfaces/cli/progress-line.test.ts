@@ -22,6 +22,8 @@ class FakeTerminal extends Writable {
 }
 
 test('what takes long is shown with its time, and is gone when it is done or disposed', async () => {
+  // The spinner draws nothing where CI is set, as it is in CI.
+  vi.stubEnv('CI', undefined);
   const terminal = new FakeTerminal();
   const listeners = process.listenerCount('SIGINT');
   const working = [{ step: 'implement', since: 1_000 }];
@@ -44,4 +46,5 @@ test('what takes long is shown with its time, and is gone when it is done or dis
     await vi.waitFor(() => expect(terminal.written).toContain('review'), { timeout: 5_000, interval: 20 });
   }
   expect(terminal.written.endsWith('\u001b[?25h')).toBe(true);
+  vi.unstubAllEnvs();
 });
