@@ -8,9 +8,9 @@ import { randomHex } from '../../platform/ids/make-id.ts';
 import { commit } from '../../platform/journal/commit.ts';
 import type { OperationStatement } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
+import { appendCanceled } from './execution/append-canceled.ts';
 import type { Execution } from './execution/execution.ts';
 import type { PendingStep } from './execution/replay.ts';
-import { runEnded } from './execution/run-ended.ts';
 import { displayStep } from './keys/step-key.ts';
 import { livingHolder } from './lease/lease.ts';
 import type { LedgerWriter } from './ledger/ledger-writer.ts';
@@ -354,27 +354,12 @@ async function cancelHere(
   request: RequestRow,
 ): Promise<RequestAnswer> {
   const { events, gone } = await killLeftovers(engine, loaded);
-  const how = gone.some((report) => report.how === 'swept') ? 'swept' : engine.processes.containment.how;
-  await ledger.append({
-    events: [
-      ...events,
-      { type: 'cancel.requested', data: { actor: request.actor, comment: commentOf(request) } },
-      { type: 'run.canceled', data: { actor: request.actor, processes: { how, ended: gone.length, left: 0 } } },
-    ],
-    also: [
-      doneRow(engine, request, 'canceled'),
-      ...runEnded(engine, factsOf(loaded), {
-        state: 'canceled',
-        code: 'run_canceled',
-        seq: ledger.nextSeq + events.length + 1,
-      }),
-    ],
-    change: {
-      kind: 'finish',
-      state: 'canceled',
-      reason: canonicalJson({ code: 'run_canceled', message: `canceled by ${request.actor}` }),
-      output: null,
-    },
+  await appendCanceled(engine, factsOf(loaded), ledger, {
+    request: request.id,
+    actor: request.actor,
+    comment: commentOf(request),
+    gone,
+    before: events,
   });
   return { outcome: 'done', state: 'canceled', by: 'requester' };
 }

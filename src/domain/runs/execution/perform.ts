@@ -11,6 +11,7 @@ import { displayStep } from '../keys/step-key.ts';
 import * as statements from '../ledger/statements.ts';
 import type { TerminalState } from '../states.ts';
 import { keepOutputs } from '../steps/receipt.ts';
+import { appendCanceled } from './append-canceled.ts';
 import type { Execution, StopReason } from './execution.ts';
 import { failureOf } from './failure.ts';
 import { ScopedRun } from './run-context.ts';
@@ -138,37 +139,9 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
   const { ledger, run } = execution;
   const forgetProcesses = { sql: statements.deleteProcesses, rows: [[run.runId]] };
   switch (last.kind) {
-    case 'cancel': {
-      const how = closed.some((report) => report.how === 'swept')
-        ? 'swept'
-        : execution.engine.processes.containment.how;
-      const left = closed.reduce((sum, report) => sum + report.left, 0);
-      if (left > 0) {
-        // Cancel means dead: a run with a living process is not canceled, and whoever asks again tries again.
-        await giveBack(execution);
-        throw new WaybillError('containment_failed', `${left} processes of the run cannot be ended`, {
-          hint: `Look for processes with WAYBILL_MARKER=${run.runId} and end them, then cancel again.`,
-          details: { left },
-        });
-      }
-      await ledger.append({
-        events: [
-          { type: 'cancel.requested', data: { actor: last.actor, comment: last.comment } },
-          { type: 'run.canceled', data: { actor: last.actor, processes: { how, ended: closed.length, left } } },
-        ],
-        also: [
-          { sql: statements.finishRequest, rows: [[execution.engine.clock.now(), 'canceled', last.request]] },
-          ...runEnded(execution.engine, run, { state: 'canceled', code: 'run_canceled', seq: ledger.nextSeq + 1 }),
-        ],
-        change: {
-          kind: 'finish',
-          state: 'canceled',
-          reason: canonicalJson({ code: 'run_canceled', message: `canceled by ${last.actor}` }),
-          output: null,
-        },
-      });
+    case 'cancel':
+      await appendCanceled(execution.engine, run, ledger, { ...last, gone: closed, before: [] });
       return { kind: 'finished', state: 'canceled', failure: null, output: null };
-    }
     case 'interrupt':
       await ledger.append({
         events: [{ type: 'run.interrupted', data: { signal: last.signal } }],

@@ -7,8 +7,7 @@ import type { RunFacts } from './execution.ts';
 
 /**
  * The rows that belong into the commit of a terminal event: nothing of the run is open any more, what was asked
- * of it and not done has changed nothing, and the news
- * leaves the system under the id of that event.
+ * of it and not done has changed nothing, and the news leaves the system under the id of that event.
  */
 export function runEnded(
   engine: Engine,
