@@ -165,12 +165,13 @@ const configurationSchema = z
 export type ConfigurationInput = z.input<typeof configurationSchema>;
 export type AgentInput = z.input<typeof agentSchema>;
 
-/** One agent after defaults; its shape is `AgentSettings` of the runs' ports. */
+/** One agent after defaults; `AgentSettings` of the runs' ports is this with the engine's own handler. */
 export interface AgentConfiguration {
   readonly name: string;
   readonly transport: 'stdio' | 'exec' | 'function';
   readonly command: readonly string[];
   readonly handler?: (command: FunctionAgentCommand, signal: AbortSignal) => Promise<CheckedAnswer>;
+  /** Names of environment variables that may pass, beyond the built-in harmless ones. */
   readonly allowEnv: readonly string[];
   readonly setEnv: Readonly<Record<string, string>>;
   readonly helloTimeoutMs: number;
@@ -180,6 +181,7 @@ export interface AgentConfiguration {
   readonly retries: number;
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
+  /** How many times a dead agent process is started again within one step. */
   readonly restarts: number;
   readonly graceMs: number;
 }

@@ -1,3 +1,4 @@
+import type { AgentConfiguration } from '../../contract/configuration.ts';
 import type { Digest, IdempotencyKey, RunId, SnapshotId } from '../../contract/ids.ts';
 import type { JsonObject } from '../../contract/json.ts';
 import type { Micros } from '../../platform/clock/clock.ts';
@@ -186,25 +187,9 @@ export interface AgentSession {
 }
 
 /** How an agent is reached and bounded, after defaults have been filled in. */
-export interface AgentSettings {
-  readonly name: string;
-  readonly transport: 'stdio' | 'exec' | 'function';
-  readonly command: readonly string[];
+export interface AgentSettings extends Omit<AgentConfiguration, 'handler'> {
   /** The in-process agent of the transport `function`. */
   readonly handler?: (command: AgentCommand, signal: AbortSignal) => Promise<AgentAnswer>;
-  /** Names of environment variables that may pass, beyond the built-in harmless ones. */
-  readonly allowEnv: readonly string[];
-  readonly setEnv: Readonly<Record<string, string>>;
-  readonly helloTimeoutMs: number;
-  readonly deadlineMs: number;
-  readonly heartbeatMs: number;
-  readonly missedHeartbeats: number;
-  readonly retries: number;
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
-  /** How many times a dead agent process is started again within one step. */
-  readonly restarts: number;
-  readonly graceMs: number;
 }
 
 export interface AgentPort {
