@@ -2,7 +2,8 @@ import { features, type Layer, type Room } from './room.ts';
 
 /** Which layers a layer may import; itself always, the domain's features and ports are looked at apart. */
 const allowed: Record<Layer | 'domain', readonly Room['layer'][]> = {
-  surfaces: ['views', 'domain', 'contract', 'platform'],
+  // The command line is one of the users of the client: no call to the daemon is written a second time.
+  surfaces: ['views', 'domain', 'contract', 'platform', 'sdk'],
   views: ['domain', 'contract', 'platform'],
   workers: ['domain', 'contract', 'platform'],
   domain: ['contract', 'platform'],

@@ -3,6 +3,7 @@ import { WaybillError } from './errors.ts';
 import { type Digest, idShapes, isId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import { problemsText, type ShapeProblem, shapeProblems } from './shape-problems.ts';
+import { type ToolPermission, toolPermissions } from './tool.ts';
 import type { AnyWorkflow } from './workflow.ts';
 
 /** What an in-process agent (`transport: 'function'`) is asked. */
@@ -134,6 +135,41 @@ const configurationSchema = z
         patterns: z.array(z.union([z.string().min(1), z.instanceof(RegExp)])).default([]),
       })
       .prefault({}),
+    /** What `waybill serve` allows itself. */
+    daemon: z
+      .strictObject({
+        /** Runs at work at once in one daemon. */
+        concurrency: count.min(1).default(16),
+        /** Runs that may wait for a place; a submit beyond it is answered 429. */
+        maxQueue: z.int().min(1).max(1_000_000).default(1_000),
+        /** How long steps at work may take to finish after SIGTERM before their runs are handed over. */
+        drainMs: milliseconds.default(10_000),
+        /** How often a quiet stream of events gives a sign of life. */
+        heartbeatMs: milliseconds.default(15_000),
+        bodyBytes: z
+          .int()
+          .min(1_024)
+          .max(256 * 1_048_576)
+          .default(16 * 1_048_576),
+      })
+      .prefault({}),
+    /** What the tools of this workspace may be given, and how many of one may run at once on the store. */
+    tools: z
+      .strictObject({
+        permissions: z.array(z.enum(toolPermissions)).default([...toolPermissions]),
+        concurrency: z.record(name, count.min(1)).default({}),
+      })
+      .prefault({}),
+    /** How long things are kept. A run is removed when either limit says so; null keeps all. */
+    retention: z
+      .strictObject({
+        runDays: z.int().min(1).max(36_500).nullable().default(null),
+        runCount: z.int().min(1).nullable().default(null),
+        envelopeDays: z.int().min(1).max(36_500).default(90),
+      })
+      .prefault({}),
+    /** Further facts a run records about where it comes from. */
+    provenance: z.strictObject({ hostHash: z.boolean().default(false) }).prefault({}),
     /** The test result a builder must give: names of tests that may fail. */
     tests: z.strictObject({ allowedFailures: z.array(z.string().min(1)).default([]) }).prefault({}),
   })
@@ -209,6 +245,23 @@ export interface Configuration {
     | { readonly engine: 'postgres'; readonly url: string; readonly role: string | null };
   /** `env`: names whose values are secrets; `patterns`: a text is taken literally, an expression as it is. */
   readonly redact: { readonly env: readonly string[]; readonly patterns: readonly (string | RegExp)[] };
+  readonly daemon: {
+    readonly concurrency: number;
+    readonly maxQueue: number;
+    readonly drainMs: number;
+    readonly heartbeatMs: number;
+    readonly bodyBytes: number;
+  };
+  readonly tools: {
+    readonly permissions: readonly ToolPermission[];
+    readonly concurrency: Readonly<Record<string, number>>;
+  };
+  readonly retention: {
+    readonly runDays: number | null;
+    readonly runCount: number | null;
+    readonly envelopeDays: number;
+  };
+  readonly provenance: { readonly hostHash: boolean };
   readonly tests: { readonly allowedFailures: readonly string[] };
 }
 

@@ -1,6 +1,7 @@
 import type { AgentConfiguration } from '../../contract/configuration.ts';
 import type { Digest, IdempotencyKey, RunId, SnapshotId } from '../../contract/ids.ts';
-import type { JsonObject } from '../../contract/json.ts';
+import type { JsonObject, JsonValue } from '../../contract/json.ts';
+import type { ToolDescription, ToolFunction } from '../../contract/tool.ts';
 import type { Micros } from '../../platform/clock/clock.ts';
 
 /** What the runs of this machine need from the outside; executors implement these, main.ts hands them in. */
@@ -265,4 +266,24 @@ export interface BlobPort {
   /** @throws WaybillError `blob_missing` or `blob_corrupt` */
   get(digest: Digest): Promise<Uint8Array>;
   has(digest: Digest): Promise<boolean>;
+}
+
+// ---- tools -------------------------------------------------------------------------------------------------
+
+/** A tool that may be called: its description is valid, its schemas compile, its permissions are granted. */
+export interface Tool {
+  readonly description: ToolDescription;
+  /** Absolute path of `waybill.tools/<id>`. */
+  readonly folder: string;
+  readonly digests: { readonly description: Digest; readonly inputSchema: Digest; readonly outputSchema: Digest };
+  /** Empty when the value fits; else each problem with its path below `input` or `output`. */
+  inputProblems(value: JsonValue): readonly { readonly path: string; readonly message: string }[];
+  outputProblems(value: JsonValue): readonly { readonly path: string; readonly message: string }[];
+  /** The function of a tool of the kind `function`. @throws WaybillError `tool_invalid` */
+  load(): Promise<ToolFunction>;
+}
+
+export interface ToolPort {
+  /** @throws WaybillError `tool_not_found`, `tool_invalid`, `tool_not_permitted` */
+  find(id: string): Promise<Tool>;
 }

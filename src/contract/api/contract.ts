@@ -1,0 +1,243 @@
+import { oc } from '@orpc/contract';
+import { z } from 'zod';
+import type { RunProvenance } from '../evidence.ts';
+import { receiptSchema } from '../evidence.ts';
+import type { Role } from './role.ts';
+import {
+  answerApprovalSchema,
+  cancelRunSchema,
+  listRunsQuery,
+  listStepsQuery,
+  requestAnswerSchema,
+  resumeRunSchema,
+  runAnswerSchema,
+  runDetailSchema,
+  runListSchema,
+  runParams,
+  sendSignalSchema,
+  signalParams,
+  stepListSchema,
+  stepParams,
+  submitRunSchema,
+  waitMs,
+} from './runs.ts';
+import { capabilitiesSchema } from './system.ts';
+import { madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
+import { toolDetailSchema, toolListSchema } from './tools.ts';
+
+export type { RunProvenance };
+
+/** What every route of the contract says of itself beside its shapes. */
+export interface RouteMeta {
+  /** The least a token must be allowed. */
+  readonly role: Role;
+}
+
+/** Same caller, same key, same request: the same answer, and nothing is done again. */
+export const idempotencyKeyHeader = 'idempotency-key';
+export const idempotencyReplayedHeader = 'idempotency-replayed';
+
+const keyed = z.looseObject({ [idempotencyKeyHeader]: z.string().min(1).max(255).optional() });
+const base = oc.$meta<RouteMeta>({ role: 'admin' });
+const reading = base.meta({ role: 'reader' });
+const writing = base.meta({ role: 'writer' });
+const administrating = base.meta({ role: 'admin' });
+const detailed = { inputStructure: 'detailed' } as const;
+
+/** An answer whose status tells created (201) from replayed or unchanged (200). */
+const madeOrFound = z.object({
+  status: z.union([z.literal(201), z.literal(200)]),
+  headers: z.record(z.string(), z.string()),
+  body: runAnswerSchema,
+});
+
+/** A `{}` that may be left out altogether. */
+function optionalBody<T extends z.ZodType>(schema: T) {
+  return z.preprocess((body) => body ?? {}, schema);
+}
+
+/**
+ * The typed part of the HTTP surface: router, client and OpenAPI document come from it. What it cannot express (byte
+ * streams, plain text) is in `plain-routes.ts`.
+ */
+export const contract = {
+  runs: {
+    submit: writing
+      .route({
+        method: 'POST',
+        path: '/v1/runs',
+        operationId: 'submitRun',
+        tags: ['Runs'],
+        summary: 'Submit a run',
+        outputStructure: 'detailed',
+        ...detailed,
+      })
+      .input(z.object({ headers: keyed, query: z.object({ waitMs }), body: submitRunSchema }))
+      .output(madeOrFound),
+    list: reading
+      .route({
+        method: 'GET',
+        path: '/v1/runs',
+        operationId: 'listRuns',
+        tags: ['Runs'],
+        summary: 'List runs, newest first',
+        ...detailed,
+      })
+      .input(z.object({ query: listRunsQuery }))
+      .output(runListSchema),
+    get: reading
+      .route({
+        method: 'GET',
+        path: '/v1/runs/{runId}',
+        operationId: 'getRun',
+        tags: ['Runs'],
+        summary: 'Show a run with its provenance',
+        ...detailed,
+      })
+      .input(z.object({ params: runParams, query: z.object({ waitMs }) }))
+      .output(runDetailSchema),
+    steps: reading
+      .route({
+        method: 'GET',
+        path: '/v1/runs/{runId}/steps',
+        operationId: 'listSteps',
+        tags: ['Runs'],
+        summary: 'List the steps of a run',
+        ...detailed,
+      })
+      .input(z.object({ params: runParams, query: listStepsQuery }))
+      .output(stepListSchema),
+    receipt: reading
+      .route({
+        method: 'GET',
+        path: '/v1/runs/{runId}/receipts/{step}',
+        operationId: 'getReceipt',
+        tags: ['Runs'],
+        summary: 'Show the receipt of a step',
+        ...detailed,
+      })
+      .input(z.object({ params: stepParams }))
+      .output(receiptSchema),
+    cancel: writing
+      .route({
+        method: 'POST',
+        path: '/v1/runs/{runId}/cancel',
+        operationId: 'cancelRun',
+        tags: ['Runs'],
+        summary: 'End a run and all its processes',
+        ...detailed,
+      })
+      .input(z.object({ params: runParams, headers: keyed, body: optionalBody(cancelRunSchema) }))
+      .output(requestAnswerSchema),
+    pause: writing
+      .route({
+        method: 'POST',
+        path: '/v1/runs/{runId}/pause',
+        operationId: 'pauseRun',
+        tags: ['Runs'],
+        summary: 'Let a run rest after its current steps',
+        ...detailed,
+      })
+      .input(z.object({ params: runParams, headers: keyed }))
+      .output(requestAnswerSchema),
+    resume: writing
+      .route({
+        method: 'POST',
+        path: '/v1/runs/{runId}/resume',
+        operationId: 'resumeRun',
+        tags: ['Runs'],
+        summary: 'Go on with a run, or retry a failed one',
+        outputStructure: 'detailed',
+        ...detailed,
+      })
+      .input(z.object({ params: runParams, headers: keyed, body: optionalBody(resumeRunSchema) }))
+      .output(madeOrFound),
+    answerApproval: writing
+      .route({
+        method: 'POST',
+        path: '/v1/runs/{runId}/approvals/{step}',
+        operationId: 'answerApproval',
+        tags: ['Runs'],
+        summary: 'Approve or deny what a run waits for',
+        ...detailed,
+      })
+      .input(z.object({ params: stepParams, headers: keyed, body: answerApprovalSchema }))
+      .output(requestAnswerSchema),
+    signal: writing
+      .route({
+        method: 'POST',
+        path: '/v1/runs/{runId}/signals/{name}',
+        operationId: 'signalRun',
+        tags: ['Runs'],
+        summary: 'Send a run the signal it waits for',
+        ...detailed,
+      })
+      .input(z.object({ params: signalParams, headers: keyed, body: optionalBody(sendSignalSchema) }))
+      .output(requestAnswerSchema),
+  },
+  tools: {
+    list: reading
+      .route({
+        method: 'GET',
+        path: '/v1/tools',
+        operationId: 'listTools',
+        tags: ['Tools'],
+        summary: 'List the tools of the workspace',
+      })
+      .output(toolListSchema),
+    get: reading
+      .route({
+        method: 'GET',
+        path: '/v1/tools/{toolId}',
+        operationId: 'getTool',
+        tags: ['Tools'],
+        summary: 'Show a tool with its schemas',
+        ...detailed,
+      })
+      .input(z.object({ params: z.strictObject({ toolId: z.string().min(1).max(128) }) }))
+      .output(toolDetailSchema),
+  },
+  tokens: {
+    make: administrating
+      .route({
+        method: 'POST',
+        path: '/v1/tokens',
+        operationId: 'makeToken',
+        tags: ['Tokens'],
+        summary: 'Make a token; it is shown this once',
+        successStatus: 201,
+        ...detailed,
+      })
+      .input(z.object({ body: newTokenSchema }))
+      .output(madeTokenSchema),
+    list: administrating
+      .route({
+        method: 'GET',
+        path: '/v1/tokens',
+        operationId: 'listTokens',
+        tags: ['Tokens'],
+        summary: 'List tokens, without the tokens themselves',
+      })
+      .output(tokenListSchema),
+    revoke: administrating
+      .route({
+        method: 'DELETE',
+        path: '/v1/tokens/{tokenId}',
+        operationId: 'revokeToken',
+        tags: ['Tokens'],
+        summary: 'Revoke a token',
+        ...detailed,
+      })
+      .input(z.object({ params: z.strictObject({ tokenId: z.string() }) }))
+      .output(tokenSchema),
+  },
+  capabilities: reading
+    .route({
+      method: 'GET',
+      path: '/v1/capabilities',
+      operationId: 'getCapabilities',
+      tags: ['System'],
+      summary: 'What this daemon is and can do',
+    })
+    .output(capabilitiesSchema),
+};

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { type ErrorCode, errorCodes } from '../errors.ts';
+import { idShapes } from '../ids.ts';
+
+/**
+ * The HTTP status of each code that is not told by its kind: usage is 400, failed work 422, infrastructure 500.
+ * Like the codes, statuses are part of the public surface.
+ */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  unauthorized: 401,
+  forbidden: 403,
+  origin_refused: 403,
+  tool_not_permitted: 403,
+  workflow_not_found: 404,
+  task_not_found: 404,
+  agent_not_found: 404,
+  run_not_found: 404,
+  step_not_found: 404,
+  receipt_not_found: 404,
+  tool_not_found: 404,
+  token_not_found: 404,
+  route_not_found: 404,
+  method_not_allowed: 405,
+  not_acceptable: 406,
+  request_timeout: 408,
+  drift: 409,
+  lease_held: 409,
+  run_finished: 409,
+  run_not_waiting: 409,
+  run_not_failed: 409,
+  invalid_transition: 409,
+  idempotency_key_reused: 409,
+  token_exists: 409,
+  run_removed: 410,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  host_refused: 421,
+  queue_full: 429,
+  store_unavailable: 503,
+  store_busy: 503,
+  store_full: 503,
+  store_read_only: 503,
+  store_closed: 503,
+  draining: 503,
+  holder_silent: 504,
+};
+
+const byKind = { 1: 422, 2: 400, 3: 500 } as const;
+
+export function httpStatus(code: ErrorCode): number {
+  return statuses[code] ?? byKind[errorCodes[code]];
+}
+
+export const problemMediaType = 'application/problem+json';
+
+/** Where the meaning of a code can be looked up; RFC 9457 wants a URI. */
+export function problemType(code: ErrorCode): string {
+  return `urn:waybill:problem:${code}`;
+}
+
+const codes = Object.keys(errorCodes).filter((code): code is ErrorCode => Object.hasOwn(errorCodes, code));
+
+/** One thing that is wrong with a request: `path` as in `input.files[0].name`, empty for the whole. */
+export const issueSchema = z.strictObject({ path: z.string(), message: z.string() });
+export type Issue = z.infer<typeof issueSchema>;
+
+/** An error as every route answers it: RFC 9457, `application/problem+json`. */
+export const problemSchema = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int().min(400).max(599),
+  detail: z.string(),
+  /** The path that was asked for. */
+  instance: z.string(),
+  code: z.enum(codes),
+  /** What to do next. */
+  hint: z.string().nullable(),
+  issues: z.array(issueSchema),
+  /** Under which operators find what is known of it; null when nothing was kept. */
+  errorId: z.string().regex(idShapes.envelope).nullable(),
+  /** The W3C trace id of the request. */
+  correlationId: z.string().regex(idShapes.traceId).nullable(),
+});
+export type Problem = z.infer<typeof problemSchema>;
