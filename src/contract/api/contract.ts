@@ -1,5 +1,6 @@
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
 import type { RunProvenance } from '../evidence.ts';
 import { receiptSchema } from '../evidence.ts';
 import type { Role } from './role.ts';
@@ -31,6 +32,8 @@ export type { RunProvenance };
 export interface RouteMeta {
   /** The least a token must be allowed. */
   readonly role: Role;
+  /** The codes its own work can answer; `problemsOfRoute` has those that come from what kind of route it is. */
+  readonly problems: readonly ErrorCode[];
 }
 
 /** Same caller, same key, same request: the same answer, and nothing is done again. */
@@ -38,10 +41,13 @@ export const idempotencyKeyHeader = 'idempotency-key';
 export const idempotencyReplayedHeader = 'idempotency-replayed';
 
 const keyed = z.looseObject({ [idempotencyKeyHeader]: z.string().min(1).max(255).optional() });
-const base = oc.$meta<RouteMeta>({ role: 'admin' });
-const reading = base.meta({ role: 'reader' });
-const writing = base.meta({ role: 'writer' });
-const administrating = base.meta({ role: 'admin' });
+const route = (role: Role, ...problems: ErrorCode[]) => oc.$meta<RouteMeta>({ role, problems });
+const reading = (...problems: ErrorCode[]) => route('reader', ...problems);
+const writing = (...problems: ErrorCode[]) => route('writer', ...problems);
+const administrating = (...problems: ErrorCode[]) => route('admin', ...problems);
+const ofRun = ['run_not_found', 'run_removed'] as const satisfies ErrorCode[];
+const ofRequest = [...ofRun, 'idempotency_key_reused', 'holder_silent'] as const satisfies ErrorCode[];
+const ofSubmit = ['idempotency_key_reused', 'queue_full', 'draining'] as const satisfies ErrorCode[];
 const detailed = { inputStructure: 'detailed' } as const;
 
 /** An answer whose status tells created (201) from replayed or unchanged (200). */
@@ -62,7 +68,15 @@ function optionalBody<T extends z.ZodType>(schema: T) {
  */
 export const contract = {
   runs: {
-    submit: writing
+    submit: writing(
+      'tool_not_found',
+      'tool_invalid',
+      'tool_not_permitted',
+      'workflow_not_found',
+      'task_not_found',
+      'task_invalid',
+      ...ofSubmit,
+    )
       .route({
         method: 'POST',
         path: '/v1/runs',
@@ -74,7 +88,7 @@ export const contract = {
       })
       .input(z.object({ headers: keyed, query: z.object({ waitMs }), body: submitRunSchema }))
       .output(madeOrFound),
-    list: reading
+    list: reading()
       .route({
         method: 'GET',
         path: '/v1/runs',
@@ -85,7 +99,7 @@ export const contract = {
       })
       .input(z.object({ query: listRunsQuery }))
       .output(runListSchema),
-    get: reading
+    get: reading(...ofRun)
       .route({
         method: 'GET',
         path: '/v1/runs/{runId}',
@@ -96,7 +110,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, query: z.object({ waitMs }) }))
       .output(runDetailSchema),
-    steps: reading
+    steps: reading(...ofRun)
       .route({
         method: 'GET',
         path: '/v1/runs/{runId}/steps',
@@ -107,7 +121,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, query: listStepsQuery }))
       .output(stepListSchema),
-    receipt: reading
+    receipt: reading(...ofRun, 'step_not_found', 'receipt_not_found')
       .route({
         method: 'GET',
         path: '/v1/runs/{runId}/receipts/{step}',
@@ -118,7 +132,7 @@ export const contract = {
       })
       .input(z.object({ params: stepParams }))
       .output(receiptSchema),
-    cancel: writing
+    cancel: writing(...ofRequest)
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/cancel',
@@ -129,7 +143,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed, body: optionalBody(cancelRunSchema) }))
       .output(requestAnswerSchema),
-    pause: writing
+    pause: writing(...ofRequest, 'invalid_transition')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/pause',
@@ -140,7 +154,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed }))
       .output(requestAnswerSchema),
-    resume: writing
+    resume: writing(...ofRequest, 'run_finished', 'run_not_failed', 'drift', 'lease_held', 'queue_full', 'draining')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/resume',
@@ -152,7 +166,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed, body: optionalBody(resumeRunSchema) }))
       .output(madeOrFound),
-    answerApproval: writing
+    answerApproval: writing(...ofRequest, 'step_not_found', 'run_not_waiting', 'run_finished')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/approvals/{step}',
@@ -163,7 +177,7 @@ export const contract = {
       })
       .input(z.object({ params: stepParams, headers: keyed, body: answerApprovalSchema }))
       .output(requestAnswerSchema),
-    signal: writing
+    signal: writing(...ofRequest, 'run_finished')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/signals/{name}',
@@ -176,7 +190,7 @@ export const contract = {
       .output(requestAnswerSchema),
   },
   tools: {
-    list: reading
+    list: reading()
       .route({
         method: 'GET',
         path: '/v1/tools',
@@ -185,7 +199,7 @@ export const contract = {
         summary: 'List the tools of the workspace',
       })
       .output(toolListSchema),
-    get: reading
+    get: reading('tool_not_found', 'tool_invalid')
       .route({
         method: 'GET',
         path: '/v1/tools/{toolId}',
@@ -198,7 +212,7 @@ export const contract = {
       .output(toolDetailSchema),
   },
   tokens: {
-    make: administrating
+    make: administrating('token_exists')
       .route({
         method: 'POST',
         path: '/v1/tokens',
@@ -210,7 +224,7 @@ export const contract = {
       })
       .input(z.object({ body: newTokenSchema }))
       .output(madeTokenSchema),
-    list: administrating
+    list: administrating()
       .route({
         method: 'GET',
         path: '/v1/tokens',
@@ -219,7 +233,7 @@ export const contract = {
         summary: 'List tokens, without the tokens themselves',
       })
       .output(tokenListSchema),
-    revoke: administrating
+    revoke: administrating('token_not_found')
       .route({
         method: 'DELETE',
         path: '/v1/tokens/{tokenId}',
@@ -231,7 +245,7 @@ export const contract = {
       .input(z.object({ params: z.strictObject({ tokenId: z.string() }) }))
       .output(tokenSchema),
   },
-  capabilities: reading
+  capabilities: reading()
     .route({
       method: 'GET',
       path: '/v1/capabilities',

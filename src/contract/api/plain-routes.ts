@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
 import { eventsQuerySchema, ndjsonMediaType, sseMediaType, streamLineSchema } from './events.ts';
 import type { Role } from './role.ts';
 import { runParams } from './runs.ts';
@@ -14,6 +15,8 @@ export interface PlainRoute {
   readonly summary: string;
   /** `open`: no token is asked for. */
   readonly role: Role | 'open';
+  /** The codes its own work can answer, as in the contract. */
+  readonly problems: readonly ErrorCode[];
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   /** Request headers with a meaning here, and what it is. */
@@ -37,6 +40,7 @@ export const plainRoutes = {
     tag: 'Runs',
     summary: "Read or follow a run's ledger",
     role: 'reader',
+    problems: ['run_not_found', 'run_removed', 'not_acceptable'],
     params: runParams,
     query: eventsQuerySchema,
     headers: { 'last-event-id': 'The last `seq` already known; wins over `since`.' },
@@ -63,6 +67,7 @@ export const plainRoutes = {
     tag: 'System',
     summary: 'Whether the process answers',
     role: 'open',
+    problems: [],
     answers: [{ status: 200, description: 'It does.', mediaTypes: ['application/json'], schema: healthSchema }],
   },
   readiness: {
@@ -72,6 +77,7 @@ export const plainRoutes = {
     tag: 'System',
     summary: 'Whether it can take work, and what it depends on',
     role: 'open',
+    problems: [],
     answers: [
       { status: 200, description: 'Ready.', mediaTypes: ['application/json'], schema: readinessSchema },
       {
@@ -89,6 +95,7 @@ export const plainRoutes = {
     tag: 'System',
     summary: 'Measurements in the Prometheus text format',
     role: 'reader',
+    problems: [],
     answers: [{ status: 200, description: 'The measurements.', mediaTypes: ['text/plain'], schema: null }],
   },
   document: {
@@ -98,6 +105,7 @@ export const plainRoutes = {
     tag: 'System',
     summary: 'This document',
     role: 'open',
+    problems: [],
     answers: [
       {
         status: 200,
@@ -114,6 +122,7 @@ export const plainRoutes = {
     tag: 'System',
     summary: 'The page to read and try this document with',
     role: 'open',
+    problems: [],
     answers: [{ status: 200, description: 'A page.', mediaTypes: ['text/html'], schema: null }],
   },
 } as const satisfies Record<string, PlainRoute>;

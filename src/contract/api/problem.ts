@@ -25,7 +25,6 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   request_timeout: 408,
   drift: 409,
   lease_held: 409,
-  run_finished: 409,
   run_not_waiting: 409,
   run_not_failed: 409,
   invalid_transition: 409,

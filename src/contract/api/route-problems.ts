@@ -1,0 +1,25 @@
+import type { ErrorCode } from '../errors.ts';
+import type { Role } from './role.ts';
+
+/** What decides which problems a route can answer beside its own. */
+export interface RouteInput {
+  readonly role: Role | 'open';
+  /** Whether it takes anything that can be wrong: parameters, query, headers or a body. */
+  readonly takesInput: boolean;
+  readonly takesBody: boolean;
+}
+
+const ofEvery = ['host_refused', 'origin_refused', 'internal'] as const;
+const ofTheStore = ['store_unavailable', 'store_busy', 'store_closed', 'request_timeout'] as const;
+const ofBodies = ['invalid_json', 'body_too_large', 'unsupported_media_type'] as const;
+
+/** Problems a route can answer because of what it is; those of its own work stand in the contract. */
+export function problemsOfRoute({ role, takesInput, takesBody }: RouteInput): ErrorCode[] {
+  return [
+    ...(takesInput ? (['invalid_input'] as const) : []),
+    ...(takesBody ? ofBodies : []),
+    ...(role === 'open' ? [] : (['unauthorized', ...ofTheStore] as const)),
+    ...(role === 'writer' || role === 'admin' ? (['forbidden'] as const) : []),
+    ...ofEvery,
+  ];
+}
