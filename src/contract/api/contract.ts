@@ -40,7 +40,9 @@ export interface RouteMeta {
 export const idempotencyKeyHeader = 'idempotency-key';
 export const idempotencyReplayedHeader = 'idempotency-replayed';
 
-const keyed = z.looseObject({ [idempotencyKeyHeader]: z.string().min(1).max(255).optional() });
+// What may be left out is left out by callers of the client too: `prefault` makes it optional and changes no answer.
+const keyed = z.looseObject({ [idempotencyKeyHeader]: z.string().min(1).max(255).optional() }).prefault({});
+const waiting = z.object({ waitMs }).prefault({});
 const route = (role: Role, ...problems: ErrorCode[]) => oc.$meta<RouteMeta>({ role, problems });
 const reading = (...problems: ErrorCode[]) => route('reader', ...problems);
 const writing = (...problems: ErrorCode[]) => route('writer', ...problems);
@@ -56,11 +58,6 @@ const madeOrFound = z.object({
   headers: z.record(z.string(), z.string()),
   body: runAnswerSchema,
 });
-
-/** A `{}` that may be left out altogether. */
-function optionalBody<T extends z.ZodType>(schema: T) {
-  return z.preprocess((body) => body ?? {}, schema);
-}
 
 /**
  * The typed part of the HTTP surface: router, client and OpenAPI document come from it. What it cannot express (byte
@@ -86,7 +83,7 @@ export const contract = {
         outputStructure: 'detailed',
         ...detailed,
       })
-      .input(z.object({ headers: keyed, query: z.object({ waitMs }), body: submitRunSchema }))
+      .input(z.object({ headers: keyed, query: waiting, body: submitRunSchema }))
       .output(madeOrFound),
     list: reading()
       .route({
@@ -97,7 +94,7 @@ export const contract = {
         summary: 'List runs, newest first',
         ...detailed,
       })
-      .input(z.object({ query: listRunsQuery }))
+      .input(z.object({ query: listRunsQuery.prefault({}) }))
       .output(runListSchema),
     get: reading(...ofRun)
       .route({
@@ -108,7 +105,7 @@ export const contract = {
         summary: 'Show a run with its provenance',
         ...detailed,
       })
-      .input(z.object({ params: runParams, query: z.object({ waitMs }) }))
+      .input(z.object({ params: runParams, query: waiting }))
       .output(runDetailSchema),
     steps: reading(...ofRun)
       .route({
@@ -119,7 +116,7 @@ export const contract = {
         summary: 'List the steps of a run',
         ...detailed,
       })
-      .input(z.object({ params: runParams, query: listStepsQuery }))
+      .input(z.object({ params: runParams, query: listStepsQuery.prefault({}) }))
       .output(stepListSchema),
     receipt: reading(...ofRun, 'step_not_found', 'receipt_not_found')
       .route({
@@ -141,7 +138,7 @@ export const contract = {
         summary: 'End a run and all its processes',
         ...detailed,
       })
-      .input(z.object({ params: runParams, headers: keyed, body: optionalBody(cancelRunSchema) }))
+      .input(z.object({ params: runParams, headers: keyed, body: cancelRunSchema.prefault({}) }))
       .output(requestAnswerSchema),
     pause: writing(...ofRequest, 'invalid_transition')
       .route({
@@ -164,7 +161,7 @@ export const contract = {
         outputStructure: 'detailed',
         ...detailed,
       })
-      .input(z.object({ params: runParams, headers: keyed, body: optionalBody(resumeRunSchema) }))
+      .input(z.object({ params: runParams, headers: keyed, body: resumeRunSchema.prefault({}) }))
       .output(madeOrFound),
     answerApproval: writing(...ofRequest, 'step_not_found', 'run_not_waiting', 'run_finished')
       .route({
@@ -186,7 +183,7 @@ export const contract = {
         summary: 'Send a run the signal it waits for',
         ...detailed,
       })
-      .input(z.object({ params: signalParams, headers: keyed, body: optionalBody(sendSignalSchema) }))
+      .input(z.object({ params: signalParams, headers: keyed, body: sendSignalSchema.prefault({}) }))
       .output(requestAnswerSchema),
   },
   tools: {
