@@ -1,14 +1,17 @@
 // Restate: its own server (one node, defaults: RocksDB with the log fsynced), the service and the client here.
+// Second argument: which handler is called over the ingress, `threeSteps` or `noOp` (one durable step).
 import { spawn } from 'node:child_process';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import * as restate from '@restatedev/restate-sdk';
-import { measure, readLoad, report } from './measure.mjs';
+import { expected, measure, readLoad, report } from './measure.mjs';
 
+// Read while the SDK is loaded; otherwise it writes two lines for each call, which is not what is measured.
 process.env.RESTATE_LOGGING = 'ERROR';
+const restate = await import('@restatedev/restate-sdk');
 const load = readLoad();
+const handler = process.argv[3] ?? 'threeSteps';
 
 function freePort() {
   return new Promise((resolve) => {
@@ -20,7 +23,7 @@ function freePort() {
 }
 
 const [node, admin, ingress, service] = [await freePort(), await freePort(), await freePort(), await freePort()];
-const threeSteps = restate.service({
+const bench = restate.service({
   name: 'bench',
   handlers: {
     threeSteps: async (ctx, n) => {
@@ -28,9 +31,10 @@ const threeSteps = restate.service({
       const b = await ctx.run('two', () => a * 2);
       return ctx.run('three', () => b - 3);
     },
+    noOp: (ctx, n) => ctx.run('answer', () => expected(n)),
   },
 });
-await restate.serve({ services: [threeSteps], port: service });
+await restate.serve({ services: [bench], port: service });
 
 const binary = new URL(
   `node_modules/@restatedev/restate-server-${process.platform}-${process.arch}/bin/restate-server`,
@@ -88,9 +92,9 @@ async function until(what, ask) {
   }
 }
 await until('the admin API', () => post(admin, '/deployments', { uri: `http://127.0.0.1:${service}` }));
-await until('the ingress', () => post(ingress, '/bench/threeSteps', 1));
+await until('the ingress', () => post(ingress, `/bench/${handler}`, 1));
 
-const result = await measure(load, (n) => post(ingress, '/bench/threeSteps', n));
+const result = await measure(load, (n) => post(ingress, `/bench/${handler}`, n));
 const versionOf = (name) =>
   JSON.parse(readFileSync(new URL(`node_modules/@restatedev/${name}/package.json`, import.meta.url), 'utf8')).version;
 report({
