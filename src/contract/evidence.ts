@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idShapes } from './ids.ts';
-import type { JsonValue } from './json.ts';
+import { jsonValueSchema } from './json-value.ts';
 
 /**
  * The files Waybill writes about a run, as schemas: ledger lines, receipts, `run.json`, `snapshot.json` and the
@@ -11,7 +11,7 @@ const digest = z.string().regex(idShapes.digest);
 const idempotencyKey = z.string().regex(idShapes.idempotencyKey);
 const snapshotId = z.string().regex(idShapes.snapshot);
 const time = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.(\d{3}|\d{6})Z$/);
-const json: z.ZodType<JsonValue> = z.json();
+const json = jsonValueSchema;
 const count = z.int().min(0);
 
 export const eventTypes = [

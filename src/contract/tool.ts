@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { idShapes } from './ids.ts';
 import type { JsonValue } from './json.ts';
+import { jsonValueSchema } from './json-value.ts';
 
 const toolId = z.string().regex(idShapes.name, 'must be a name: a letter, then letters, digits, ".", "_" or "-"');
 const argument = z.string().refine((text) => !text.includes('\0'), 'must not contain a NUL character');
@@ -9,7 +10,7 @@ const milliseconds = z
   .min(1)
   .max(2 ** 31 - 1);
 /** A JSON Schema, draft 2020-12 or 07; compiled before the tool counts as described. */
-const jsonSchema = z.union([z.boolean(), z.record(z.string(), z.json())]);
+const jsonSchema = z.union([z.boolean(), z.record(z.string(), jsonValueSchema)]);
 
 /** What a tool may be given; the workspace grants them in `waybill.config.ts` (`tools.permissions`). */
 export const toolPermissions = ['workspace.read', 'workspace.write', 'network'] as const;

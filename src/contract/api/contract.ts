@@ -54,8 +54,13 @@ const detailed = { inputStructure: 'detailed' } as const;
 
 /** An answer whose status tells created (201) from replayed or unchanged (200). */
 const madeOrFound = z.object({
-  status: z.union([z.literal(201), z.literal(200)]),
-  headers: z.record(z.string(), z.string()),
+  status: z.union([
+    z.literal(201).describe('A new run.'),
+    z.literal(200).describe('No new run: the one this request, or an earlier one with the same key, is about.'),
+  ]),
+  headers: z.looseObject({
+    [idempotencyReplayedHeader]: z.literal('true').optional().describe('The answer is that of an earlier request.'),
+  }),
   body: runAnswerSchema,
 });
 
@@ -151,7 +156,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed }))
       .output(requestAnswerSchema),
-    resume: writing(...ofRequest, 'run_finished', 'run_not_failed', 'drift', 'lease_held', 'queue_full', 'draining')
+    resume: writing(...ofRequest, 'run_not_failed', 'drift', 'lease_held', 'queue_full', 'draining')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/resume',
@@ -163,7 +168,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed, body: resumeRunSchema.prefault({}) }))
       .output(madeOrFound),
-    answerApproval: writing(...ofRequest, 'step_not_found', 'run_not_waiting', 'run_finished')
+    answerApproval: writing(...ofRequest, 'step_not_found', 'run_not_waiting')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/approvals/{step}',
@@ -174,7 +179,7 @@ export const contract = {
       })
       .input(z.object({ params: stepParams, headers: keyed, body: answerApprovalSchema }))
       .output(requestAnswerSchema),
-    signal: writing(...ofRequest, 'run_finished')
+    signal: writing(...ofRequest)
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/signals/{name}',

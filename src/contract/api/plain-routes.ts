@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
+import { jsonValueSchema } from '../json-value.ts';
 import { eventsQuerySchema, ndjsonMediaType, sseMediaType, streamLineSchema } from './events.ts';
 import type { Role } from './role.ts';
 import { runParams } from './runs.ts';
@@ -111,7 +112,7 @@ export const plainRoutes = {
         status: 200,
         description: 'OpenAPI 3.1.',
         mediaTypes: ['application/json'],
-        schema: z.record(z.string(), z.json()),
+        schema: z.record(z.string(), jsonValueSchema),
       },
     ],
   },

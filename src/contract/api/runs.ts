@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { artifactSchema, failureSchema, runStateSchema, runStates, stepReference } from '../evidence.ts';
 import { idShapes } from '../ids.ts';
+import { jsonValueSchema } from '../json-value.ts';
 
 const runId = z.string().regex(idShapes.run, 'must be the id of a run');
 const name = z.string().regex(idShapes.name, 'must be a name: a letter, then letters, digits, ".", "_" or "-"');
@@ -19,7 +20,7 @@ export const submitRunSchema = z
   .strictObject({
     tool: name.optional(),
     workflow: name.optional(),
-    input: z.json().optional(),
+    input: jsonValueSchema.optional(),
     tasks: z.array(task).max(1000).default([]),
     /** Higher goes first; equal ones in the order they came. */
     priority: z.int().min(-100).max(100).default(0),
@@ -51,7 +52,7 @@ export const runSummarySchema = z.strictObject({
 export type RunSummary = z.infer<typeof runSummarySchema>;
 
 /** What submitting, canceling and their like answer; `output` once the run has succeeded. */
-export const runAnswerSchema = runSummarySchema.extend({ output: z.json().nullable() });
+export const runAnswerSchema = runSummarySchema.extend({ output: jsonValueSchema.nullable() });
 export type RunAnswer = z.infer<typeof runAnswerSchema>;
 
 /** All of a run but its ledger. */
@@ -135,7 +136,7 @@ export const answerApprovalSchema = z.strictObject({
 });
 
 export const signalParams = z.strictObject({ runId, name });
-export const sendSignalSchema = z.strictObject({ payload: z.json().default(null) });
+export const sendSignalSchema = z.strictObject({ payload: jsonValueSchema.default(null) });
 
 /** What came of something asked of a run. */
 export const requestAnswerSchema = z.strictObject({
