@@ -56,6 +56,8 @@ export const linkRow = z.object({
 
 export const receiptRow = z.object({ number: integer, body: text });
 
+export const headRow = z.object({ state: text, head_seq: integer });
+
 export const eventRow = z.object({ seq: integer, type: text, body: text, digest: text });
 
 /** @throws WaybillError `store_corrupt` when a row does not have the columns of its table */

@@ -7,7 +7,8 @@ import { requestRun } from '../requests.ts';
 import { openTestWorld, runTables, type TestProcess } from '../testing/engine.ts';
 import { approving, testWorkflows, wide } from '../testing/workflows.ts';
 import { eventDigest } from './event-body.ts';
-import { type FollowEnd, type FollowOptions, followEvents } from './follow-events.ts';
+import { followEvents } from './follow-events.ts';
+import type { FollowEnd, FollowOptions } from './follower.ts';
 import { parseEvent, readEvents, type StoredEvent } from './read-events.ts';
 
 let database: TestDatabase;
@@ -102,7 +103,7 @@ describe.each(
     await using world = await open();
     const [worker, reader] = [await world.start(), await world.start()];
     const { runId, outcome } = await worker.runs.start({ workflow: approving.name, input: null, actor: 'me' });
-    const first = await gather(reader, runId, { since: 0, untilWaiting: true, timeoutMs: 20_000 });
+    const first = await gather(reader, runId, { since: 0, until: 'waiting', timeoutMs: 20_000 });
     expect(first.end.why).toBe('waiting');
     expect(await outcome).toMatchObject({ kind: 'waiting' });
     const rest = gather(reader, runId, { since: first.end.cursor, timeoutMs: 20_000 });

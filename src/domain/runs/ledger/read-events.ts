@@ -3,8 +3,8 @@ import { type LedgerEvent, ledgerEventSchema, type RunStateName } from '../../..
 import type { RunId } from '../../../contract/ids.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
 import type { Store } from '../../../platform/store/store.ts';
-import { eventRow, parseRows } from '../rows.ts';
-import { findRun } from '../show-run.ts';
+import { runNotFound } from '../load-run.ts';
+import { eventRow, headRow, parseRows } from '../rows.ts';
 import { readState } from '../states.ts';
 import { eventLine } from './event-body.ts';
 import { sql } from './statements.ts';
@@ -28,6 +28,14 @@ export interface EventPage {
   readonly more: boolean;
 }
 
+/** How far a ledger has come, and what the run was then: both of one moment. */
+export interface RunHead {
+  readonly state: RunStateName;
+  /** `seq` of the last event; 0 when there is none yet. */
+  readonly seq: number;
+}
+
+const selectHead = sql('SELECT state, head_seq FROM run WHERE id = ?');
 const selectEvents = sql(
   'SELECT seq, type, body, digest FROM run_event WHERE run = ? AND seq >= ? ORDER BY seq LIMIT ?',
 );
@@ -45,12 +53,39 @@ export async function readEvents(
   since: number,
   limit: number = largestPage,
 ): Promise<EventPage> {
-  assertSince(since);
-  if (!Number.isInteger(limit) || limit < 1 || limit > largestPage) {
-    throw new WaybillError('invalid_argument', `a page has 1 to ${largestPage} events, not ${limit}`);
-  }
+  assertPage(since, limit);
   // The state first: a terminal one read after the events could hide those written in between.
-  const state = readState((await findRun(store, runId)).state);
+  const head = await readHead(store, runId);
+  const { events, more } = await readEventsAfter(store, runId, since, limit);
+  // Nothing where the head says that there is something: the run was removed in between, or its ledger is damaged.
+  if (events.length === 0 && since < head.seq) throw await missing(store, runId, since);
+  return { events, state: head.state, more };
+}
+
+/** @throws WaybillError `run_not_found` */
+export async function readHead(store: Store, runId: RunId): Promise<RunHead> {
+  const head = await findHead(store, runId);
+  if (head === undefined) throw runNotFound(runId);
+  return head;
+}
+
+/** The head of a run; nothing when the store has no such run. */
+export async function findHead(store: Store, runId: RunId): Promise<RunHead | undefined> {
+  const [row] = parseRows(headRow, await store.select(selectHead, [runId]));
+  return row === undefined ? undefined : { state: readState(row.state), seq: row.head_seq };
+}
+
+/**
+ * As `readEvents`, without asking what the run is: no run is no events.
+ * @throws WaybillError `chain_broken`, `invalid_argument`
+ */
+export async function readEventsAfter(
+  store: Store,
+  runId: RunId,
+  since: number,
+  limit: number,
+): Promise<Omit<EventPage, 'state'>> {
+  assertPage(since, limit);
   // From the event at `since` itself: its digest is what the first one after it points back to.
   const found = parseRows(eventRow, await store.select(selectEvents, [runId, since, limit + 2]));
   const anchor = since === 0 ? chainStart : found[0]?.seq === since ? found[0].digest : undefined;
@@ -62,7 +97,7 @@ export async function readEvents(
     events.push({ seq, type, body, previous, digest, line: eventLine(body, previous, digest) });
     previous = digest;
   }
-  return { events, state, more: after.length > limit };
+  return { events, more: after.length > limit };
 }
 
 /** The event a line holds. @throws WaybillError `store_corrupt` */
@@ -74,6 +109,18 @@ export function parseEvent({ line, seq }: Pick<StoredEvent, 'line' | 'seq'>): Le
   });
 }
 
+/** What to throw when events that must be there are not: `run_not_found`, else `chain_broken`. */
+export async function missing(store: Store, runId: RunId, since: number): Promise<WaybillError> {
+  const head = await findHead(store, runId);
+  return head === undefined ? runNotFound(runId) : gap(runId, since + 1, null);
+}
+
+function assertPage(since: number, limit: number): void {
+  assertSince(since);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= largestPage) return;
+  throw new WaybillError('invalid_argument', `a page has 1 to ${largestPage} events, not ${limit}`);
+}
+
 /** @throws WaybillError `invalid_argument` */
 export function assertSince(since: number): void {
   if (Number.isSafeInteger(since) && since >= 0) return;
@@ -82,8 +129,9 @@ export function assertSince(since: number): void {
   });
 }
 
-function gap(runId: RunId, expected: number, found: number): WaybillError {
-  return new WaybillError('chain_broken', `the ledger of ${runId} has event ${found} where event ${expected} belongs`, {
+function gap(runId: RunId, expected: number, found: number | null): WaybillError {
+  const there = found === null ? 'nothing' : `event ${found}`;
+  return new WaybillError('chain_broken', `the ledger of ${runId} has ${there} where event ${expected} belongs`, {
     hint: `Find the first broken link with: waybill verify ${runId}`,
     details: { expected, found },
   });

@@ -1,0 +1,74 @@
+import { WaybillError } from '../../../contract/errors.ts';
+import type { RunId } from '../../../contract/ids.ts';
+import type { Store } from '../../../platform/store/store.ts';
+import { Follower, type FollowOptions } from './follower.ts';
+import { assertSince } from './read-events.ts';
+import { ReadTurns } from './read-turns.ts';
+import { type FindRemoved, RunFeed } from './run-feed.ts';
+
+/**
+ * The events of all runs that somebody in this process follows. However many follow one run, the store is asked for
+ * news once, and those at the same place read it once; whoever is behind reads pages at its own pace.
+ */
+export class EventFeed {
+  readonly #store: Store;
+  readonly #findRemoved: FindRemoved;
+  readonly #turns = new ReadTurns();
+  readonly #runs = new Map<RunId, RunFeed>();
+  readonly #followers = new Set<Follower>();
+  #draining = false;
+
+  constructor(store: Store, findRemoved: FindRemoved) {
+    this.#store = store;
+    this.#findRemoved = findRemoved;
+  }
+
+  /** How many follow now, and how many runs. */
+  get counts(): { readonly followers: number; readonly runs: number } {
+    return { followers: this.#followers.size, runs: this.#runs.size };
+  }
+
+  /**
+   * A follower that has looked at the run once: what is wrong with the request is thrown here, before anything is sent.
+   * @throws WaybillError `run_not_found`, `invalid_argument`, `run_removed` with `until: 'now'` (else it ends with `gap`)
+   */
+  async follow(runId: RunId, options: FollowOptions): Promise<Follower> {
+    assertSince(options.since);
+    let feed = this.#runs.get(runId);
+    if (feed === undefined) {
+      feed = new RunFeed(runId, {
+        store: this.#store,
+        findRemoved: this.#findRemoved,
+        turns: this.#turns,
+        onEnd: (ended) => {
+          if (this.#runs.get(runId) === ended) this.#runs.delete(runId);
+        },
+      });
+      this.#runs.set(runId, feed);
+    }
+    const follower = new Follower(feed, options, () => this.#followers.delete(follower));
+    this.#followers.add(follower);
+    try {
+      await feed.look();
+      if (feed.head?.kind === 'removed' && options.until === 'now') throw runRemoved(runId, feed.head.lastSeq);
+    } catch (error) {
+      follower[Symbol.dispose]();
+      throw error;
+    }
+    if (this.#draining) follower.stop('drain');
+    return follower;
+  }
+
+  /** Ends all followers, and from now on each new one, with the reason `drain`. */
+  drain(): void {
+    this.#draining = true;
+    for (const follower of this.#followers) follower.stop('drain');
+  }
+}
+
+function runRemoved(runId: RunId, lastSeq: number): WaybillError {
+  return new WaybillError('run_removed', `run ${runId} was removed by retention, with its ${lastSeq} events`, {
+    hint: 'How long runs are kept is set by "retention" in waybill.config.ts.',
+    details: { lastRemoved: lastSeq },
+  });
+}

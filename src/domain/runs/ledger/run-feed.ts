@@ -1,0 +1,196 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RunId } from '../../../contract/ids.ts';
+import type { HintSubscription, Store } from '../../../platform/store/store.ts';
+import { runNotFound } from '../load-run.ts';
+import { findHead, largestPage, missing, type RunHead, readEventsAfter, type StoredEvent } from './read-events.ts';
+import type { ReadTurns } from './read-turns.ts';
+
+/** Says of a run that is not in the store whether retention removed it, and up to which event. */
+export type FindRemoved = (runId: RunId) => Promise<{ readonly lastSeq: number } | null>;
+
+/** Some consecutive events; one and the same object for all followers that get the same ones. */
+export interface FeedPage {
+  readonly events: readonly StoredEvent[];
+  /** `seq` of the last of them. */
+  readonly last: number;
+  /** True when more were there already. */
+  readonly more: boolean;
+}
+
+/** What is known of a followed run; nothing before the first look. */
+export type FeedHead =
+  | (RunHead & { readonly kind: 'kept' })
+  | { readonly kind: 'removed'; readonly lastSeq: number }
+  | undefined;
+
+export interface RunFeedParts {
+  readonly store: Store;
+  readonly findRemoved: FindRemoved;
+  readonly turns: ReadTurns;
+  /** Told when nobody follows any more, or when it has failed: it is of no more use. */
+  readonly onEnd: (feed: RunFeed) => void;
+}
+
+/** Hints can be missing; the store is looked at this often whatever they say, once for all followers of the run. */
+const lookEveryMs = 1_000;
+/** How much text a page has (characters); a single event may be longer. It bounds what is kept for a slow follower. */
+const pageSize = 65_536;
+/** How many pages of a run are kept for others to share. */
+const pagesKept = 8;
+/** How many followers are woken in one turn of the event loop. */
+const wokenAtOnce = 64;
+
+/**
+ * What all followers of one run in this process share: one look at the store, and the pages they read. Events never
+ * change, so a page that is kept is true for ever, and those who are at the same place read the store once.
+ */
+export class RunFeed {
+  readonly runId: RunId;
+  readonly #parts: RunFeedParts;
+  readonly #news: HintSubscription;
+  readonly #followers = new Set<() => void>();
+  readonly #pages = new Map<number, { readonly found: Promise<FeedPage | undefined>; page?: FeedPage }>();
+  #head: FeedHead;
+  #looking: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+  #rows = 64;
+  #failure: { readonly error: unknown } | undefined;
+  #watching = false;
+
+  constructor(runId: RunId, parts: RunFeedParts) {
+    this.runId = runId;
+    this.#parts = parts;
+    // Before the first look: what is appended after a look gives a hint that the next wait finds.
+    this.#news = parts.store.hints.subscribe(`run:${runId}`);
+  }
+
+  get head(): FeedHead {
+    return this.#head;
+  }
+
+  /** Why no more can be told; thrown to each follower. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** @param wake called whenever there may be news, until `leave` */
+  join(wake: () => void): void {
+    this.#followers.add(wake);
+    if (this.#watching) return;
+    this.#watching = true;
+    void this.#watch();
+  }
+
+  leave(wake: () => void): void {
+    if (this.#followers.delete(wake) && this.#followers.size === 0) this.#end();
+  }
+
+  /** Looks at the store; a look that began after this was called. Those who ask meanwhile share the one after. */
+  look(): Promise<void> {
+    this.#next ??= this.#looking.then(() => {
+      this.#next = undefined;
+      const look = this.#lookNow();
+      this.#looking = look.catch(() => {});
+      return look;
+    });
+    return this.#next;
+  }
+
+  /** The events after `since`, of which there must be some; nothing when the run was removed meanwhile. */
+  async page(since: number): Promise<FeedPage | undefined> {
+    const kept = this.#pages.get(since);
+    if (kept !== undefined && (kept.page === undefined || this.#isWhole(kept.page))) return kept.page ?? kept.found;
+    const reading: { readonly found: Promise<FeedPage | undefined>; page?: FeedPage } = { found: this.#read(since) };
+    this.#pages.delete(since);
+    this.#pages.set(since, reading);
+    for (const oldest of this.#pages.keys()) {
+      if (this.#pages.size <= pagesKept) break;
+      this.#pages.delete(oldest);
+    }
+    try {
+      const page = await reading.found;
+      if (page !== undefined) reading.page = page;
+      return page;
+    } finally {
+      if (reading.page === undefined && this.#pages.get(since) === reading) this.#pages.delete(since);
+    }
+  }
+
+  /** False for a page that was read at an earlier head: more can be sent at once now. */
+  #isWhole(page: FeedPage): boolean {
+    return page.more || this.#head?.kind !== 'kept' || page.last >= this.#head.seq;
+  }
+
+  async #read(since: number): Promise<FeedPage | undefined> {
+    const { store, turns } = this.#parts;
+    await turns.take();
+    const { events, more } = await readEventsAfter(store, this.runId, since, this.#rows);
+    if (events.length === 0) {
+      await this.look();
+      if (this.#head?.kind === 'removed') return undefined;
+      throw await missing(store, this.runId, since);
+    }
+    const count = howManyFit(events);
+    // As many rows next time as are likely to fit: of long events few are read, of short ones many.
+    this.#rows = count === events.length ? Math.min(this.#rows * 2, largestPage) : Math.max(count, 8);
+    return { events: events.slice(0, count), last: since + count, more: more || count < events.length };
+  }
+
+  async #lookNow(): Promise<void> {
+    const { store, findRemoved } = this.#parts;
+    const found = await findHead(store, this.runId);
+    if (found !== undefined) {
+      this.#head = { kind: 'kept', ...found };
+      return;
+    }
+    const removed = await findRemoved(this.runId);
+    if (removed === null) throw runNotFound(this.runId);
+    this.#head = { kind: 'removed', lastSeq: removed.lastSeq };
+  }
+
+  async #watch(): Promise<void> {
+    try {
+      while (this.#followers.size > 0) {
+        await this.#news.next(lookEveryMs);
+        if (this.#followers.size === 0) return;
+        const before = this.#head;
+        await this.look();
+        if (!sameHead(before, this.#head)) await this.#wake();
+      }
+    } catch (error) {
+      this.#failure = { error };
+      this.#end();
+      await this.#wake();
+    }
+  }
+
+  /** Some at a time, so that a thousand followers do not hold up whatever else this process serves. */
+  async #wake(): Promise<void> {
+    let woken = 0;
+    for (const wake of [...this.#followers]) {
+      wake();
+      if (++woken % wokenAtOnce === 0) await nextTurn();
+    }
+  }
+
+  #end(): void {
+    this.#news[Symbol.dispose]();
+    this.#parts.onEnd(this);
+  }
+}
+
+function howManyFit(events: readonly StoredEvent[]): number {
+  let size = 0;
+  let count = 0;
+  for (const { line } of events) {
+    size += line.length;
+    if (size > pageSize && count > 0) break;
+    count++;
+  }
+  return count;
+}
+
+function sameHead(a: FeedHead, b: FeedHead): boolean {
+  if (a?.kind !== 'kept' || b?.kind !== 'kept') return a?.kind === b?.kind;
+  return a.seq === b.seq && a.state === b.state;
+}
