@@ -7,7 +7,9 @@ import { type EngineResult, runEngine } from './engine-result.ts';
 import type { Load } from './peers/measure.mjs';
 
 export const peers = ['DBOS', 'Restate', 'OpenWorkflow', 'OpenWorkflow, told at once'] as const;
-export type Peer = (typeof peers)[number];
+/** Those that take work over the network, beside `waybill serve`. */
+export const servers = ['Restate, over its ingress', 'BullMQ'] as const;
+export type Peer = (typeof peers)[number] | (typeof servers)[number];
 
 /**
  * Installs the peers at their pinned versions into `.bench/`, which git ignores, and copies their programs there,
@@ -34,6 +36,15 @@ export function installPeers(root: string): string {
   return folder;
 }
 
+/** @throws Error when this machine lacks the one peer that npm cannot bring. */
+export function requireRedis(): void {
+  const { error } = spawnSync('redis-server', ['--version']);
+  if (error === undefined) return;
+  throw new Error(
+    'BullMQ needs redis-server on PATH (Debian: apt-get install redis-server), or choose parts with --only',
+  );
+}
+
 /** One round of one peer, on fresh data. */
 export async function runPeer(peer: Peer, folder: string, load: Load): Promise<EngineResult> {
   switch (peer) {
@@ -41,6 +52,10 @@ export async function runPeer(peer: Peer, folder: string, load: Load): Promise<E
       return runOnPostgres(folder, load);
     case 'Restate':
       return runEngine(join(folder, 'restate.mjs'), [], load, folder);
+    case 'Restate, over its ingress':
+      return runEngine(join(folder, 'restate.mjs'), ['noOp'], load, folder);
+    case 'BullMQ':
+      return runEngine(join(folder, 'bullmq.mjs'), [], load, folder);
     case 'OpenWorkflow':
       return runEngine(join(folder, 'openworkflow.mjs'), [], load, folder);
     case 'OpenWorkflow, told at once':

@@ -1,14 +1,17 @@
 import type { EventRates } from './events.ts';
+import { renderDaemon } from './render-daemon.ts';
+import { ms, times, whole } from './render-number.ts';
 import type { BenchResults, Machine, NamedResult, ResumeTimes } from './results.ts';
 import type { Row as SnapshotRow } from './snapshot.ts';
 import type { StartUp } from './start-up.ts';
 
 /** The page `docs/benchmarks.md`, and what `npm run bench` prints. */
 export function renderBench(results: BenchResults): string {
-  const { machine, engines, events, snapshots, resume, startUp } = results;
+  const { machine, engines, events, snapshots, resume, startUp, daemon } = results;
   const parts = [
     head(machine, results),
     ...(engines === undefined ? [] : [renderEngines(engines)]),
+    ...(daemon === undefined ? [] : [renderDaemon(daemon)]),
     ...(events === undefined ? [] : [renderEvents(events)]),
     ...(snapshots === undefined && resume === undefined ? [] : [renderTree(snapshots, resume)]),
     ...(startUp === undefined ? [] : [renderStartUp(startUp)]),
@@ -134,18 +137,6 @@ const notShown = `## What it does not show
   well may get more out of it.
 - The engines promise different things. Waybill's run holds a hash chain, keys and receipts; Restate's server replicates
   and balances; DBOS lets a step share a database transaction with your own tables. A row compares speed, not worth.
-- Restate logs to its own RocksDB with fsync, DBOS to PostgreSQL with fsync, OpenWorkflow and Waybill to SQLite with
-  \`synchronous=FULL\`: all survive a power cut, none is measured with that switched off.
+- Restate logs to its own RocksDB with fsync, DBOS to PostgreSQL with fsync, BullMQ to Redis with an fsync each write,
+  OpenWorkflow and Waybill to SQLite with \`synchronous=FULL\`: all survive a power cut, none is measured with that switched off.
 - Evidence files cost several syncs a run, and a run here takes no time of its own: the second row is their whole price.`;
-
-function times(ratio: number): string {
-  return `${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1)} times`;
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-function ms(value: number): string {
-  return `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)} ms`;
-}

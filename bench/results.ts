@@ -1,5 +1,6 @@
 import type { EngineResult } from './engine-result.ts';
 import type { EventRates } from './events.ts';
+import type { Delivery, IdleUse } from './followers.ts';
 import type { Row as SnapshotRow } from './snapshot.ts';
 import type { StartUp } from './start-up.ts';
 
@@ -31,6 +32,16 @@ export interface Machine {
   readonly loadAfter: number;
 }
 
+/** What is measured of `waybill serve`. */
+export interface DaemonResults {
+  /** From submit to result; Waybill first. */
+  readonly submit: readonly NamedResult[];
+  readonly delivery: Delivery;
+  readonly idle: readonly IdleUse[];
+  /** The floor first. */
+  readonly start: readonly StartUp[];
+}
+
 /** All that one `npm run bench` measured; what was not asked for is missing. */
 export interface BenchResults {
   readonly machine: Machine;
@@ -41,4 +52,5 @@ export interface BenchResults {
   readonly snapshots?: readonly SnapshotRow[];
   readonly resume?: ResumeTimes;
   readonly startUp?: readonly StartUp[];
+  readonly daemon?: DaemonResults;
 }

@@ -85,6 +85,32 @@ describe('the page', () => {
     expect(page).toContain('**10 times** the runs a second, one run in **0.13** of');
   });
 
+  test('the part about the daemon has its ratios, delays and shares', () => {
+    const health = { asked: 50, p50: 1, p99: 2, worst: 3 };
+    const page = renderBench({
+      machine,
+      rounds: 1,
+      seconds: 1,
+      daemon: {
+        submit: [
+          { ...engine, name: 'Waybill, over HTTP', runsPerSecond: 900, p50: 2 },
+          { ...engine, name: 'BullMQ', runsPerSecond: 600, p50: 3 },
+        ],
+        delivery: { followers: 1000, lines: 100, received: 100_000, p50: 4, p99: 20, worst: 30, health },
+        idle: [{ what: 'alone', seconds: 30, cpu: 0.0012, memory: 80.4 }],
+        start: [
+          { what: 'floor', median: 40, worst: 50, times: 3 },
+          { what: 'serve', median: 300, worst: 400, times: 3 },
+        ],
+      },
+    });
+    expect(page).toContain('| BullMQ | 600 | 1.5 times | 3.00 ms | 9.00 ms | 1.5 times |');
+    expect(page).toContain('**1.5 times** the results a second, one in **0.67** of the time');
+    expect(page).toContain('| from the event to its arrival | 4.00 ms | **20.0 ms** | 30.0 ms |');
+    expect(page).toContain('| alone, 30 s | 0.12 % of a core | 80 MiB |');
+    expect(page).toContain('| serve | 300 ms | 400 ms | 7.5 times |');
+  });
+
   test('the median of rounds is taken number by number', () => {
     const rounds = [1, 9, 5].map((value) => ({ ...engine, runsPerSecond: value, p50: 10 - value, p99: value }));
     expect(medianOf(rounds)).toMatchObject({ runsPerSecond: 5, p50: 5, p99: 5 });
