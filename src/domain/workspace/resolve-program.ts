@@ -51,8 +51,10 @@ function isWorkspaceModule({
   readonly url: string;
   readonly format?: string | null | undefined;
 }): boolean {
-  if (!url.startsWith('file:') || !url.endsWith('.ts') || format === 'module') return false;
+  if (!url.startsWith('file:') || format === 'module') return false;
+  // Without a query: a tool's module is loaded again under another one when its file has changed.
   const path = fileURLToPath(url);
+  if (!path.endsWith('.ts')) return false;
   return !path.includes('/node_modules/') && [...roots].some((root) => path.startsWith(`${root}/`));
 }
 

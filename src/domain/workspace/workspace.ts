@@ -11,6 +11,7 @@ export interface Workspace {
 export const configurationName = 'waybill.config.ts';
 export const dataFolderName = '.waybill';
 export const tasksFolderName = 'waybill.tasks';
+export const toolsFolderName = 'waybill.tools';
 
 /** Where Waybill keeps its data: the database, blobs and evidence files. */
 export function dataFolder(workspace: Workspace): string {
@@ -20,4 +21,9 @@ export function dataFolder(workspace: Workspace): string {
 /** Where the tasks of a workspace lie, as files a person edits. */
 export function tasksFolder(workspace: Workspace): string {
   return join(workspace.root, tasksFolderName);
+}
+
+/** Where the tools of a workspace are described, a folder each. */
+export function toolsFolder(workspace: Workspace): string {
+  return join(workspace.root, toolsFolderName);
 }

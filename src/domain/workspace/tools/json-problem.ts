@@ -43,9 +43,9 @@ class Scan {
   #value(depth: number): void {
     if (depth > deepest) throw new Problem(this.#at, `nested deeper than ${deepest}`);
     this.#take(blank);
-    if (this.#is('{')) return this.#object(depth);
-    if (this.#is('[')) return this.#list(depth);
-    if (this.#text[this.#at] === '"') this.#string();
+    if (this.#is('{')) this.#object(depth);
+    else if (this.#is('[')) this.#list(depth);
+    else if (this.#text[this.#at] === '"') this.#string();
     else if (this.#take(plain) === undefined) throw new Problem(this.#at, 'a value is missing, or is not JSON');
   }
 
