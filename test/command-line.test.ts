@@ -262,7 +262,7 @@ describe('a run that is stopped', () => {
     expect(await waybill('cancel', canceled)).toMatchObject({ exitCode: 0 });
     expect(await waybill('resume', canceled)).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('run_finished'),
+      stderr: expect.stringContaining('invalid_transition'),
     });
   });
 

@@ -30,7 +30,6 @@ export const errorCodes = {
   import_conflict: 2,
   drift: 2,
   lease_held: 2,
-  run_finished: 2,
   run_not_waiting: 2,
   run_not_failed: 2,
   run_removed: 2,

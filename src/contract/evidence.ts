@@ -15,6 +15,7 @@ const json = jsonValueSchema;
 const count = z.int().min(0);
 
 export const eventTypes = [
+  'run.queued',
   'run.started',
   'run.resumed',
   'run.interrupted',
@@ -152,6 +153,8 @@ export const runStateSchema = z.strictObject({
   schema: z.literal('waybill.run.v1'),
   runId,
   workflow: z.string(),
+  /** The tool it calls, when it is a run of one tool. */
+  tool: z.string().nullable(),
   task: z.string().nullable(),
   tasks: z.array(z.string()),
   state: z.enum(runStates),

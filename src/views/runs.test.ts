@@ -18,6 +18,7 @@ function run(change: Partial<RunState>): RunState {
   return {
     schema: 'waybill.run.v1',
     runId,
+    tool: null,
     workflow: 'task',
     task: null,
     tasks: [],

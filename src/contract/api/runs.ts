@@ -57,7 +57,6 @@ export type RunAnswer = z.infer<typeof runAnswerSchema>;
 
 /** All of a run but its ledger. */
 export const runDetailSchema = runStateSchema.extend({
-  tool: z.string().nullable(),
   /** Its place among those that wait for a worker; null once none of them is to work on it. */
   queue: z
     .strictObject({

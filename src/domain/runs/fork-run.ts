@@ -79,14 +79,15 @@ function place(receipt: Receipt) {
   return { runId: receipt.runId, number: receipt.number };
 }
 
-/** The tree the run began with; a run whose drift was accepted has another one in its row, so the ledger's first event tells. */
+/** The tree the run began with; a run whose drift was accepted has another one in its row, so the event that started it tells. */
 async function firstTree(engine: Engine, loaded: LoadedRun): Promise<string | null> {
   const event = await engine.store.read((tx) =>
     tx.db
       .selectFrom('run_event')
       .select('body')
       .where('run', '=', loaded.row.id)
-      .where('seq', '=', 1)
+      .where('seq', 'in', [1, 2])
+      .where('type', '=', 'run.started')
       .executeTakeFirst(),
   );
   const body: unknown = event === undefined ? null : JSON.parse(event.body);

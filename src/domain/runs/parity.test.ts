@@ -100,7 +100,7 @@ describe.each(engines)('the engine on %s', (_, where) => {
     await expect(process.runs.start({ workflow: 'wide', input: 1, actor, idempotencyKey: 'k' })).rejects.toMatchObject({
       code: 'idempotency_key_reused',
     });
-    await expect(process.runs.resume(runId, { actor })).rejects.toMatchObject({ code: 'run_finished' });
+    await expect(process.runs.resume(runId, { actor })).rejects.toMatchObject({ code: 'invalid_transition' });
   });
 
   test('R21 R42 an answer without a holder is the requester’s, two resumes are one, and a fork shares what is before it', async () => {
@@ -213,7 +213,7 @@ describe.each(engines)('the engine on %s', (_, where) => {
     }
     expect(codes).toEqual({
       follows: 'ledger_closed',
-      reopens: 'ledger_closed',
+      reopens: 'invalid_transition',
       changes: 'store_immutable',
       deletes: 'store_immutable',
       receives: 'receipt_conflict',

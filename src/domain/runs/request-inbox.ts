@@ -2,7 +2,7 @@ import type { RunId } from '../../contract/ids.ts';
 import type { Engine } from './engine.ts';
 import type { Execution } from './execution/execution.ts';
 import { sql } from './ledger/statements.ts';
-import { answers, commentOf, doneRow, type RequestRow, requestEvents } from './requests.ts';
+import { answers, commentOf, doneRow, openCancel, type RequestRow, requestEvents } from './requests.ts';
 import { settleWait } from './steps/wait-step.ts';
 
 const everyMs = 100;
@@ -33,10 +33,7 @@ export class RequestInbox {
    */
   async serveKeptCancel(run: RunId, execution: Execution): Promise<void> {
     try {
-      const kept = await this.#engine.store.read((tx) => {
-        const asked = tx.db.selectFrom('run_request').selectAll().where('run', '=', run);
-        return asked.where('kind', '=', 'cancel').where('done_at', 'is', null).executeTakeFirst();
-      });
+      const kept = await openCancel(this.#engine, run);
       if (kept !== undefined) await this.#serve(execution, kept);
     } catch (error) {
       execution.stop({ kind: 'error', error });

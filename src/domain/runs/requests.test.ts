@@ -102,7 +102,7 @@ test('R42 cancel without a living holder is done by the requester', async () => 
   });
   expect((await loadRun(second.engine.store, runId)).row.state).toBe('canceled');
   await expect(second.runs.resume(runId, { actor })).rejects.toMatchObject({
-    code: 'run_finished',
+    code: 'invalid_transition',
     hint: expect.stringContaining('fork'),
   });
 });

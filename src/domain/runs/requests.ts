@@ -43,7 +43,7 @@ const patienceMs = 30_000;
 /**
  * Asks something of a run. The request is durable first; then its holder turns it into events, or, when no
  * living process holds the run, we take the lease and do it ourselves. Asking the same twice equals once.
- * @throws WaybillError `run_not_found`, `run_finished`; `run_not_waiting`, also for an answer that came too late;
+ * @throws WaybillError `run_not_found`, `invalid_transition`; `run_not_waiting`, also for an answer that came too late;
  * `holder_silent` when the holder does not answer in time
  */
 export async function requestRun(
@@ -58,8 +58,13 @@ export async function requestRun(
   const state = readState(row.state);
   if (isTerminal(state)) {
     if (request.kind === 'cancel') return { outcome: 'unchanged', state, by: 'requester' };
-    throw new WaybillError('run_finished', `run ${runId} is ${state}: nothing can be asked of it any more`, {
+    throw new WaybillError('invalid_transition', `run ${runId} is ${state}: nothing can be asked of it any more`, {
       hint: `Look at it with: waybill show ${runId}`,
+    });
+  }
+  if (state === 'queued' && request.kind === 'pause') {
+    throw new WaybillError('invalid_transition', `run ${runId} has not started, so there is nothing to pause`, {
+      hint: `It can be canceled: waybill cancel ${runId}`,
     });
   }
   const id = await ask(engine, runId, request, from).catch(async (error: unknown) => {
@@ -286,6 +291,14 @@ export function answers(
 
 function isList(value: object): value is readonly JsonValue[] {
   return Array.isArray(value);
+}
+
+/** The cancel that was asked for and not done yet. */
+export function openCancel(engine: Pick<Engine, 'store'>, runId: RunId): Promise<RequestRow | undefined> {
+  return engine.store.read((tx) => {
+    const asked = tx.db.selectFrom('run_request').selectAll().where('run', '=', runId);
+    return asked.where('kind', '=', 'cancel').where('done_at', 'is', null).executeTakeFirst();
+  });
 }
 
 export function doneRow(engine: Engine, request: RequestRow, outcome: string): OperationStatement {

@@ -1,6 +1,6 @@
 import { WaybillError } from '../../contract/errors.ts';
 import { snapshotManifestSchema } from '../../contract/evidence.ts';
-import type { Digest, RunId } from '../../contract/ids.ts';
+import { type Digest, parseId, type RunId } from '../../contract/ids.ts';
 import { parseDigest } from '../../platform/digests/digest.ts';
 import type { OperationStatement } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
@@ -43,16 +43,24 @@ export async function takeOver(engine: Engine, runId: RunId): Promise<TakenOver>
   const before = await engine.store.read((tx) => readRunRow(tx, runId));
   const epoch = await acquireLease(engine.store, engine.clock, engine.host, { ...before, id: runId });
   const loaded = await loadRun(engine.store, runId);
-  const { row } = loaded;
-  const ledger = new LedgerWriter(engine.store, engine.clock, {
-    runId,
+  return { ledger: writerFor(engine, loaded.row, epoch), loaded, before };
+}
+
+/** A run whose lease we have already, under this epoch. */
+export async function takenUnder(engine: Engine, runId: RunId, epoch: number): Promise<TakenOver> {
+  const loaded = await loadRun(engine.store, runId);
+  return { ledger: writerFor(engine, loaded.row, epoch), loaded, before: loaded.row };
+}
+
+function writerFor(engine: Engine, row: RunRow, epoch: number): LedgerWriter {
+  return new LedgerWriter(engine.store, engine.clock, {
+    runId: parseId('run', row.id),
     epoch,
     seq: row.head_seq,
     digest: parseDigest(row.head_digest),
     receipts: row.receipts,
     tree: row.tree_digest === null ? null : parseDigest(row.tree_digest),
   });
-  return { ledger, loaded, before };
 }
 
 /** Ends what an earlier holder's processes left behind. @throws WaybillError `containment_failed` when something survives */
@@ -86,16 +94,15 @@ export async function killLeftovers(
 }
 
 /**
- * Takes a run over where its last holder left it: lease, leftover processes, the tree, and what was in flight.
+ * Goes on with a run where its last holder left it: leftover processes, the tree, and what was in flight.
  * Nothing is sent and no step runs before all of it is in the ledger.
  * @throws WaybillError `lease_held`, `drift` (then the run is released as it was)
  */
 export async function resumeRun(
   engine: Engine,
-  runId: RunId,
+  { ledger, loaded, before }: TakenOver,
   options: { readonly acceptDrift: boolean; readonly actor: string },
 ): Promise<Taken> {
-  const { ledger, loaded, before } = await takeOver(engine, runId);
   const { row } = loaded;
   try {
     const { events: ended, gone } = await killLeftovers(engine, loaded);

@@ -31,6 +31,7 @@ export const runRow = z.object({
   created_at: integer,
   started_at: integer.nullable(),
   finished_at: integer.nullable(),
+  tool: text.nullable(),
 });
 
 export const pendingRow = z.object({

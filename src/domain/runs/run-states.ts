@@ -26,8 +26,8 @@ export interface RunSurroundings {
   readonly pending: readonly Selectable<PendingStepTable>[];
   /** Links in which it is the new run or the origin. */
   readonly links: readonly Selectable<RunLinkTable>[];
-  /** Body of its first event. */
-  readonly first: string | undefined;
+  /** Body of the event that started it; undefined while it waits in the queue. */
+  readonly started: string | undefined;
 }
 
 /** Runs as every surface shows them, in the order of their rows; a fixed number of queries however many they are. */
@@ -46,20 +46,21 @@ export async function runStates(tx: ReadTx, rows: readonly RunRow[], from: Viewp
     .where((each) => each.or([each('run', 'in', ids), each('origin_run', 'in', ids)]))
     .orderBy('run')
     .execute();
-  const firsts = await tx.db
+  const starts = await tx.db
     .selectFrom('run_event')
     .select(['run', 'body'])
     .where('run', 'in', ids)
-    .where('seq', '=', 1)
+    .where('seq', 'in', [1, 2])
+    .where('type', '=', 'run.started')
     .execute();
   return rows.map((row) => {
-    const first = firsts.find(({ run }) => run === row.id)?.body;
-    return runState(row, { pending: pending.filter(({ run }) => run === row.id), links, first }, from);
+    const started = starts.find(({ run }) => run === row.id)?.body;
+    return runState(row, { pending: pending.filter(({ run }) => run === row.id), links, started }, from);
   });
 }
 
 /** One run as every surface shows it. @throws WaybillError `store_corrupt` when a column does not hold what belongs there */
-export function runState(row: RunRow, { pending, links, first }: RunSurroundings, from: Viewpoint): RunState {
+export function runState(row: RunRow, { pending, links, started }: RunSurroundings, from: Viewpoint): RunState {
   return {
     ...readable(row.id, () => facts(row)),
     ...progress(row, pending.map(pendingOf)),
@@ -68,7 +69,7 @@ export function runState(row: RunRow, { pending, links, first }: RunSurroundings
     sharedBy: links
       .filter((link) => link.origin_run === row.id && link.run !== row.id)
       .map(({ run, kind }) => ({ runId: run, kind })),
-    provenance: first === undefined ? null : provenanceOf(first),
+    provenance: started === undefined ? null : provenanceOf(started),
   };
 }
 
@@ -91,6 +92,7 @@ function facts(row: RunRow) {
     schema: 'waybill.run.v1' as const,
     runId: row.id,
     workflow: row.workflow,
+    tool: row.tool,
     task: tasks.length === 1 ? (tasks[0] ?? null) : null,
     tasks,
     state,
@@ -152,7 +154,7 @@ function progress(row: RunRow, pending: readonly PendingStep[]): Pick<RunState, 
 function holding(row: RunRow, { host, now }: Viewpoint): Pick<RunState, 'interrupted' | 'resume' | 'holder'> {
   const recorded = parseHolder(row.holder);
   const alive = livingHolder({ ...row, id: parseId('run', row.id) }, host, now) !== null;
-  const interrupted = !alive && (row.state === 'running' || (row.state === 'queued' && row.epoch > 0));
+  const interrupted = !alive && row.state === 'running';
   return {
     interrupted,
     resume: interrupted ? `waybill resume ${row.id}` : null,
@@ -185,7 +187,7 @@ function originOf(
 
 const startedBody = z.looseObject({ data: z.looseObject({ provenance: provenanceSchema }) });
 
-/** Null when the first event cannot be read: then `verify` says what is wrong with it, and the run is shown all the same. */
+/** Null when the event cannot be read: then `verify` says what is wrong with it, and the run is shown all the same. */
 function provenanceOf(body: string): RunProvenance | null {
   try {
     return startedBody.parse(JSON.parse(body)).data.provenance;

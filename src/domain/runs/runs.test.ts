@@ -38,8 +38,10 @@ test('R8 nothing follows the terminal event, whoever tries', async () => {
   });
   await expect(
     engine.store.write((tx) => tx.db.updateTable('run').set({ state: 'running' }).where('id', '=', runId).execute()),
-  ).rejects.toMatchObject({ code: 'ledger_closed' });
-  await expect(requestRun(engine, runId, { kind: 'pause' }, { actor })).rejects.toMatchObject({ code: 'run_finished' });
+  ).rejects.toMatchObject({ code: 'invalid_transition' });
+  await expect(requestRun(engine, runId, { kind: 'pause' }, { actor })).rejects.toMatchObject({
+    code: 'invalid_transition',
+  });
 });
 
 test('R9 a receipt is written once: another content under its number or key is refused by the database', async () => {
@@ -172,7 +174,7 @@ test('R15 a failed run is retried in a new one that shares its good receipts and
   const process = await world.start();
   const failed = await process.runs.start({ workflow: 'flaky', input: null, actor });
   expect(await failed.outcome).toMatchObject({ state: 'failed', failure: { code: 'step_failed' } });
-  await expect(process.runs.resume(failed.runId, { actor })).rejects.toMatchObject({ code: 'run_finished' });
+  await expect(process.runs.resume(failed.runId, { actor })).rejects.toMatchObject({ code: 'invalid_transition' });
   broken = false;
   const retried = await process.runs.retryFailed(failed.runId, { actor, reason: 'mended the thing' });
   expect(await retried.outcome).toMatchObject({ state: 'succeeded', output: 'mended' });
@@ -247,7 +249,7 @@ test('R21 of two resumes at once one works and the other is told who has the lea
   gate.resolve();
   expect(await won?.value.outcome).toMatchObject({ state: 'succeeded' });
   await expect(others[0]?.runs.resume(runId, { actor })).rejects.toMatchObject({
-    code: 'run_finished',
+    code: 'invalid_transition',
     message: expect.stringContaining('succeeded'),
   });
 });

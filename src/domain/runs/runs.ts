@@ -3,19 +3,23 @@ import type { RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
 import { correlationScope, currentCorrelation } from '../../platform/correlation/correlation.ts';
+import { beginRun, cancelUnstarted } from './begin-run.ts';
 import type { Engine } from './engine.ts';
 import { Execution, type RunFacts } from './execution/execution.ts';
 import { type Outcome, perform } from './execution/perform.ts';
 import { Replay } from './execution/replay.ts';
 import { TreeRecorder } from './execution/tree-recorder.ts';
 import { findByKey } from './find-by-key.ts';
+import { findWorkflow } from './find-workflow.ts';
+import { finishedError } from './finished-error.ts';
 import { forkOrigin, retryOrigin } from './fork-run.ts';
 import { LedgerWriter } from './ledger/ledger-writer.ts';
 import { type LoadedRun, loadRun, readReceipts, readRunRow } from './load-run.ts';
 import type { KillReport } from './ports.ts';
+import type { ClaimedRun } from './queue/claim-runs.ts';
 import { RequestInbox } from './request-inbox.ts';
 import { factsOf } from './requests.ts';
-import { resumeRun } from './resume-run.ts';
+import { releaseUntouched, resumeRun, type TakenOver, takenUnder, takeOver } from './resume-run.ts';
 import { createRun, type NewRun, type RunOrigin } from './start-run.ts';
 import { isTerminal, readState } from './states.ts';
 import { AgentSessions } from './steps/agent-sessions.ts';
@@ -65,27 +69,52 @@ export class Runs {
 
   /**
    * Goes on with a run nobody holds.
-   * @throws WaybillError `run_not_found`, `run_finished`, `lease_held`, `drift`
+   * @throws WaybillError `run_not_found`, `invalid_transition`, `lease_held`, `drift`
    */
   async resume(runId: RunId, options: ResumeOptions): Promise<HeldRun> {
     this.#assertOpen();
     const row = await this.#engine.store.read((tx) => readRunRow(tx, runId));
     const state = readState(row.state);
     if (isTerminal(state)) throw finishedError(runId, state);
-    const workflow = this.workflow(row.workflow);
-    const { ledger, loaded, tree, snapshot, gone } = await resumeRun(this.#engine, runId, {
-      actor: options.actor,
-      acceptDrift: options.acceptDrift === true,
-    });
+    // Before the lease is taken: a run this code cannot go on with stays as it is.
+    this.workflow(row.workflow);
+    return this.#goOn(await takeOver(this.#engine, runId), options);
+  }
+
+  /**
+   * Begins, or goes on with, a run whose lease was claimed from the queue. When that is not possible the lease is
+   * given back.
+   * @throws WaybillError `workflow_not_found`, `drift`, `containment_failed`, or what the store says
+   */
+  async work({ runId, epoch, actor, acceptDrift }: ClaimedRun): Promise<HeldRun> {
+    const taken = await takenUnder(this.#engine, runId, epoch);
+    try {
+      this.#assertOpen();
+      return await this.#goOn(taken, { actor: actor ?? taken.loaded.row.actor, acceptDrift });
+    } catch (error) {
+      await releaseUntouched(this.#engine, taken.before, epoch).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #goOn(taken: TakenOver, options: ResumeOptions): Promise<HeldRun> {
+    const { loaded, ledger, before } = taken;
+    const workflow = this.workflow(loaded.row.workflow);
     const { receipts, pending, input } = loaded;
-    const outcome = this.#hold(workflow, { ...factsOf(loaded), snapshot }, ledger, {
-      receipts,
-      pending,
-      tree,
-      input,
-      gone,
-    });
-    return { runId, created: true, outcome };
+    const runId = ledger.runId;
+    const work = (tree: TreeRecorder | null, snapshot: RunFacts['snapshot'], gone: readonly KillReport[]) =>
+      this.#hold(workflow, { ...factsOf(loaded), snapshot }, ledger, { receipts, pending, tree, input, gone });
+    if (loaded.row.state === 'queued') {
+      if (await cancelUnstarted(this.#engine, taken)) return { runId, created: true, outcome: canceled() };
+      const { tree, snapshot } = await beginRun(this.#engine, workflow, taken);
+      return { runId, created: true, outcome: work(tree, snapshot, []) };
+    }
+    const { tree, snapshot, gone } = await resumeRun(
+      this.#engine,
+      { loaded, ledger, before },
+      { actor: options.actor, acceptDrift: options.acceptDrift === true },
+    );
+    return { runId, created: true, outcome: work(tree, snapshot, gone) };
   }
 
   /** A new run that shares the good receipts of a failed one. @throws WaybillError `run_not_failed`, `drift` */
@@ -118,15 +147,7 @@ export class Runs {
 
   /** @throws WaybillError `workflow_not_found`, naming those there are */
   workflow(name: string): AnyWorkflow {
-    const workflow = this.#engine.workflows.get(name);
-    if (workflow !== undefined) return workflow;
-    throw new WaybillError(
-      'workflow_not_found',
-      `there is no workflow "${name}" (there are: ${[...this.#engine.workflows.keys()].join(', ')})`,
-      {
-        hint: 'Add it under `workflows` in waybill.config.ts.',
-      },
-    );
+    return findWorkflow(this.#engine.workflows, name);
   }
 
   async #derive(
@@ -227,14 +248,6 @@ function inSpan<T>(workflow: string, work: () => Promise<T>): Promise<T> {
     : correlationScope({ component: 'runs', name: `run ${workflow}` }, work);
 }
 
-function finishedError(runId: RunId, state: string): WaybillError {
-  const hint = {
-    succeeded: `There is nothing left to do. Look at it with: waybill show ${runId}`,
-    failed: `Try again in a new run: waybill resume ${runId} --retry-failed --reason TEXT`,
-    canceled: `A canceled run is not resumed. Begin a new one from a step: waybill fork ${runId} --from STEP`,
-  };
-  return new WaybillError('run_finished', `run ${runId} is ${state}`, {
-    ...(state === 'succeeded' || state === 'failed' || state === 'canceled' ? { hint: hint[state] } : {}),
-    details: { state },
-  });
+function canceled(): Promise<Outcome> {
+  return Promise.resolve({ kind: 'finished', state: 'canceled', failure: null, output: null });
 }

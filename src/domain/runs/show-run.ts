@@ -23,7 +23,9 @@ export interface ListedReceipt {
 const selectRun = sql('SELECT * FROM run WHERE id = ?');
 const selectPending = sql('SELECT * FROM pending_step WHERE run = ? ORDER BY first_seq');
 const selectLinks = sql('SELECT * FROM run_link WHERE run = ? OR origin_run = ? ORDER BY run');
-const selectFirst = sql('SELECT seq, type, body, digest FROM run_event WHERE run = ? AND seq = 1');
+const selectStart = sql(
+  "SELECT seq, type, body, digest FROM run_event WHERE run = ? AND seq IN (1, 2) AND type = 'run.started'",
+);
 
 /** A run as it is now, read without a query builder: every command that works on a run ends with it. @throws WaybillError `run_not_found` */
 export async function showRun(engine: Looking, runId: RunId): Promise<RunState> {
@@ -31,8 +33,8 @@ export async function showRun(engine: Looking, runId: RunId): Promise<RunState> 
   const row = await findRun(store, runId);
   const pending = parseRows(pendingRow, await store.select(selectPending, [runId]));
   const links = parseRows(linkRow, await store.select(selectLinks, [runId, runId]));
-  const [first] = parseRows(eventRow, await store.select(selectFirst, [runId]));
-  return runState(row, { pending, links, first: first?.body }, { host: engine.host, now: engine.clock.now() });
+  const [start] = parseRows(eventRow, await store.select(selectStart, [runId]));
+  return runState(row, { pending, links, started: start?.body }, { host: engine.host, now: engine.clock.now() });
 }
 
 /** @throws WaybillError `run_not_found` */

@@ -1,23 +1,16 @@
-import { WaybillError } from '../../contract/errors.ts';
 import type { Digest, RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
-import { asStored } from '../../platform/canonical-json/as-stored.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
-import { chainStart } from '../../platform/chain/chain.ts';
 import { currentCorrelation } from '../../platform/correlation/correlation.ts';
 import { digestOf } from '../../platform/digests/digest.ts';
-import { makeRunId } from '../../platform/ids/make-id.ts';
-import { commitOperation } from '../../platform/journal/commit.ts';
-import type { OperationStatement } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
-import { TreeRecorder } from './execution/tree-recorder.ts';
+import { insertRun } from './insert-run.ts';
 import { holderText } from './lease/holder.ts';
 import { leaseMicros } from './lease/lease.ts';
-import { type EventDraft, eventBody, eventDigest } from './ledger/event-body.ts';
 import * as statements from './ledger/statements.ts';
-import { captureProvenance } from './provenance.ts';
-import { keepOutputs } from './steps/receipt.ts';
+import { requestFacts } from './request-facts.ts';
+import { startFacts } from './start-facts.ts';
 
 export interface NewRun {
   readonly workflow: AnyWorkflow;
@@ -55,139 +48,43 @@ export function requestDigest(
   );
 }
 
+/** The two columns of a request's key; both null without one. */
+export function keyColumns(request: NewRun, input: JsonValue): readonly [string | null, Digest | null] {
+  const key = request.idempotencyKey ?? null;
+  if (key === null) return [null, null];
+  const { workflow, tasks, origin } = request;
+  return [key, requestDigest({ workflow: workflow.name, input, tasks, origin: keyedOrigin(origin) })];
+}
+
+/** Where we are in the correlation tree, as members of an event. */
+export function tracedFields(): { readonly traceId?: string; readonly spanId?: string } {
+  const correlation = currentCorrelation();
+  return correlation === undefined ? {} : { traceId: correlation.correlationId, spanId: correlation.spanId };
+}
+
 /**
  * Writes a new run with its first event, already held by this process: one commit, durable before it returns.
  * @throws WaybillError `invalid_input` naming each problem
  */
 export async function createRun(engine: Engine, request: NewRun): Promise<CreatedRun> {
   const { workflow } = request;
-  const redacted = engine.redact.json(request.input);
-  const problems = workflow.problems(redacted.value);
-  if (problems.length > 0) {
-    const list = problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    throw new WaybillError('invalid_input', `the input does not fit the workflow "${workflow.name}": ${list}`, {
-      hint: 'Give the input as JSON with --input.',
-      details: { problems: problems.map(({ path, message }) => ({ path, message })) },
-    });
-  }
-  const tree = workflow.snapshot === 'none' ? null : new TreeRecorder(engine, workflow.snapshot === 'content');
-  const recorded = await tree?.record();
-  const snapshot = recorded === undefined ? null : { id: recorded.snapshot.id, digest: recorded.snapshot.digest };
-  const provenance = await captureProvenance(engine, workflow, redacted.value);
-  const kept = await keepOutputs(redacted.value, engine.blobs);
-  const correlation = currentCorrelation();
-  const first: EventDraft = {
-    type: 'run.started',
-    ...(correlation === undefined ? {} : { traceId: correlation.correlationId, spanId: correlation.spanId }),
-    data: {
-      workflow: workflow.name,
-      tasks: [...request.tasks],
-      actor: request.actor,
-      ...(kept.outputs === undefined ? { inputBlob: kept.outputsBlob } : { input: kept.outputs }),
-      ...(redacted.count > 0 ? { redactions: redacted.count } : {}),
-      snapshot:
-        recorded === undefined
-          ? null
-          : {
-              ...snapshot,
-              manifest: recorded.manifest,
-              count: recorded.snapshot.files.length,
-              bytes: recorded.snapshot.bytes,
-              omitted: recorded.snapshot.omitted.length,
-            },
-      provenance,
-      ...(request.origin === undefined ? {} : { origin: originFacts(request.origin) }),
-    },
-  };
-  return insert(engine, request, first, { snapshot, also: recorded?.also ?? [], input: asStored(redacted.value) });
-}
-
-function originFacts(origin: RunOrigin) {
-  return {
-    runId: origin.runId,
-    kind: origin.kind,
-    from: origin.from,
-    reason: origin.reason,
-    receipts: origin.receipts.length,
-  };
-}
-
-async function insert(
-  engine: Engine,
-  request: NewRun,
-  first: EventDraft,
-  facts: {
-    readonly snapshot: CreatedRun['snapshot'];
-    readonly also: readonly OperationStatement[];
-    readonly input: JsonValue;
-  },
-): Promise<CreatedRun> {
-  for (let tries = 1; ; tries++) {
-    const now = engine.clock.now();
-    const runId = makeRunId(now);
-    const body = eventBody(runId, 1, now, first);
-    const digest = eventDigest(chainStart, body);
-    const root = request.origin === undefined ? '' : `${request.origin.kind}:${runId}`;
-    const { snapshot, input } = facts;
-    const key = request.idempotencyKey ?? null;
-    const asked =
-      key === null
-        ? null
-        : requestDigest({
-            workflow: request.workflow.name,
-            input,
-            tasks: request.tasks,
-            origin: keyedOrigin(request.origin),
-          });
+  const mode = workflow.snapshot;
+  const asked = await requestFacts(engine, request);
+  const { snapshot, data, also } = await startFacts(engine, workflow, { mode, input: asked.input });
+  const first = { type: 'run.started', ...tracedFields(), data: { ...asked.data, ...data } } as const;
+  const { runId, digest, root } = await insertRun(engine, request, first, asked.input, (run) => {
+    const now = run.createdAt;
     const row = [
-      ...[
-        runId,
-        request.workflow.name,
-        canonicalJson(request.tasks),
-        'running',
-        request.actor,
-        root,
-        request.workflow.snapshot,
-      ],
-      ...[snapshot?.id ?? null, snapshot?.digest ?? null, snapshot?.digest ?? null, 1, digest, 0, 1],
-      ...[holderText(engine.host.self, now), now + leaseMicros, key, asked, now, now],
+      ...[run.runId, workflow.name, canonicalJson(request.tasks), 'running', request.actor, run.root, mode],
+      ...[snapshot?.id ?? null, snapshot?.digest ?? null, snapshot?.digest ?? null, 1, run.digest, 0, 1],
+      ...[holderText(engine.host.self, now), now + leaseMicros, ...keyColumns(request, asked.input), now, now],
     ];
-    try {
-      await engine.store.submit(
-        commitOperation({
-          lane: runId,
-          change: [
-            { sql: statements.insertRun, rows: [row] },
-            { sql: statements.insertRunInput, rows: [[runId, canonicalJson(input)]] },
-            { sql: statements.insertEvent, rows: [[runId, 1, first.type, body, digest]] },
-            ...facts.also,
-            ...originRows(runId, request.origin, now),
-          ],
-          audit: [{ at: now, actor: request.actor, action: 'run.started', resource: runId, outcome: 'succeeded' }],
-        }),
-      );
-    } catch (error) {
-      // Another run of this second drew the same eight digits: draw again. Any other clash is told.
-      const clash = error instanceof WaybillError && error.code === 'store_constraint' && key === null && tries < 5;
-      if (!clash) throw error;
-      continue;
-    }
-    engine.store.hints.announce(`run:${runId}`);
-    return { runId, head: { seq: 1, digest, tree: snapshot?.digest ?? null }, snapshot, root, input };
-  }
+    return [{ sql: statements.insertRun, rows: [row] }, ...also];
+  });
+  return { runId, head: { seq: 1, digest, tree: snapshot?.digest ?? null }, snapshot, root, input: asked.input };
 }
 
 /** What of an origin belongs to the request a key names; its receipts follow from the rest. */
 export function keyedOrigin(origin: RunOrigin | undefined): JsonValue {
   return origin === undefined ? null : { runId: origin.runId, kind: origin.kind, from: origin.from };
-}
-
-function originRows(runId: RunId, origin: RunOrigin | undefined, now: number): OperationStatement[] {
-  if (origin === undefined) return [];
-  const link: OperationStatement = {
-    sql: statements.insertRunLink,
-    rows: [[runId, origin.runId, origin.kind, origin.from, origin.reason, now]],
-  };
-  const shared = origin.receipts.map((each) => [runId, each.runId, each.number]);
-  return shared.length === 0 ? [link] : [link, { sql: statements.insertSharedReceipt, rows: shared }];
 }

@@ -26,6 +26,7 @@ export interface RunTable {
   created_at: number;
   started_at: number | null;
   finished_at: number | null;
+  tool: string | null;
 }
 
 export interface RunInputTable {
@@ -99,6 +100,24 @@ export interface RunRequestTable {
   outcome: string | null;
 }
 
+export interface RunQueueTable {
+  run: string;
+  /** `held` while somebody has the run's lease; kept so by triggers on `run`. */
+  state: 'ready' | 'held' | 'resting' | 'parked';
+  priority: number;
+  tool: string | null;
+  traceparent: string | null;
+  /** When a resting run is ready again by itself. */
+  due: number | null;
+  /** How often working on it ended in an error of the system, one after the other. */
+  failures: number;
+  /** The code of the error it was set aside for. */
+  parked: string | null;
+  /** Who asked to go on with it; null when the worker does so by itself. */
+  actor: string | null;
+  accept_drift: 0 | 1;
+}
+
 export interface SnapshotTable {
   digest: string;
   id: string;
@@ -117,6 +136,7 @@ declare module '../../platform/store/store.ts' {
     pending_step: PendingStepTable;
     run_process: RunProcessTable;
     run_request: RunRequestTable;
+    run_queue: RunQueueTable;
     snapshot: SnapshotTable;
   }
 }

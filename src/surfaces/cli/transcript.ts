@@ -34,6 +34,8 @@ export class Transcript {
     const step = event.step === undefined ? '' : printableLine(stepName(event.step));
     const now = Date.parse(event.time);
     switch (event.type) {
+      case 'run.queued':
+        return [`${bold(this.#runId)} queued${this.#from(event)}`];
       case 'run.started':
         this.#startedAt = now;
         return [`${bold(this.#runId)} started${this.#from(event)}`];

@@ -287,7 +287,7 @@ describe('resume and fork', () => {
 
   test('R21 resuming what has succeeded does nothing and says so; what was canceled is refused', async () => {
     const finished = (state: string) => async () => {
-      throw new WaybillError('run_finished', `run is ${state}`, { details: { state } });
+      throw new WaybillError('invalid_transition', `run is ${state}`, { details: { state } });
     };
     const program = { resumeRun: finished('succeeded'), showRun: async () => runState() };
     expect(await cli(['resume', runId], { program })).toMatchObject({
@@ -297,7 +297,7 @@ describe('resume and fork', () => {
     });
     expect(await cli(['resume', runId], { program: { resumeRun: finished('canceled') } })).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('run_finished'),
+      stderr: expect.stringContaining('invalid_transition'),
     });
   });
 

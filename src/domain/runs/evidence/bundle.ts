@@ -14,7 +14,7 @@ import { parseEvent } from '../ledger/read-events.ts';
 import { readReceipts, readRunRow } from '../load-run.ts';
 import { runStates } from '../run-states.ts';
 import { bundleDigest, bundleText } from './bundle-text.ts';
-import { foldEvent, type LedgerFacts } from './ledger-fold.ts';
+import { beginningOf, type LedgerFacts } from './ledger-fold.ts';
 
 export interface WrittenBundle {
   readonly bytes: number;
@@ -44,14 +44,15 @@ export async function exportBundle(engine: Exporting, runId: RunId): Promise<Bun
       .executeTakeFirstOrThrow();
     const receipts = await readReceipts(tx, runId);
     const events = await readAllEvents(tx, runId);
-    const { started } = startOf(events);
+    const { asked, started } = startOf(events);
     const trees = new Set([row.snapshot_digest, row.tree_digest]);
     for (const { receipt } of receipts) trees.add(receipt.snapshot).add(receipt.treeAfter);
     for (const { data } of events) trees.add(treeOf(data));
     const manifests = await manifestBlobs(tx, trees);
     // A tree can have manifests that differ in what was left out; the ledger names the one the run began with.
-    if (started.snapshot !== null) manifests.set(started.snapshot.digest, started.snapshot.manifest);
-    return { run, input: JSON.parse(input.input), receipts, events, manifests, inputBlob: started.inputBlob?.blob };
+    const begun = started?.snapshot ?? null;
+    if (begun !== null) manifests.set(begun.digest, begun.manifest);
+    return { run, input: JSON.parse(input.input), receipts, events, manifests, inputBlob: asked.inputBlob?.blob };
   });
   const { run, receipts, events, manifests, inputBlob } = stored;
   if (run === undefined) throw new Error('one row gave no state');
@@ -101,9 +102,10 @@ async function readAllEvents(tx: ReadTx, runId: RunId): Promise<Bundle['events']
 }
 
 /** What the first event says. @throws WaybillError `store_corrupt` */
-function startOf([first]: Bundle['events']): LedgerFacts {
+function startOf(events: Bundle['events']): LedgerFacts {
   try {
-    if (first !== undefined) return foldEvent(null, first, null);
+    const facts = beginningOf(events);
+    if (facts !== null) return facts;
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
   }

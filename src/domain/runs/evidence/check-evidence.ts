@@ -55,7 +55,8 @@ export async function checkEvidence(source: EvidenceSource, checked: Checked): P
       checked.receipts += 1;
       await seen.ofReceipt(receipt, where);
     }
-    if (seq === 1) await checkStart(source, facts, seen);
+    if (seq === 1) await checkInput(source, facts, seen);
+    if (event.type === 'run.started') await checkStart(facts, seen, where);
     if (event.type === 'drift.accepted') await seen.tree(facts.snapshot?.digest ?? null, where);
     if (facts.outputBlob !== null) await seen.blob(facts.outputBlob, where);
     if (seq === run.lastSeq) checkClaims(run, facts);
@@ -175,26 +176,29 @@ function checkClaims(run: RunState, facts: LedgerFacts): void {
       'another event',
     );
   }
-  const { origin } = facts.started;
+  const { origin } = facts.asked;
   if (run.origin?.kind === 'import') return;
   const expected =
     origin === undefined ? null : { runId: origin.runId, kind: origin.kind, from: origin.from, reason: origin.reason };
   assertSame('origin', 'run, member origin', canonicalJson(expected), canonicalJson(run.origin));
 }
 
-async function checkStart(source: EvidenceSource, facts: LedgerFacts, seen: SeenContent): Promise<void> {
-  const { snapshot } = facts.started;
-  if (snapshot !== null) await seen.firstTree(snapshot, 'event 1');
-  await checkInput(source, facts, seen);
+async function checkStart({ asked, started }: LedgerFacts, seen: SeenContent, where: string): Promise<void> {
+  if (started === null) return;
+  if (asked.inputDigest !== undefined) {
+    assertSame('input', where, asked.inputDigest, started.provenance.inputDigest);
+  }
+  if (started.snapshot !== null) await seen.firstTree(started.snapshot, where);
 }
 
 async function checkInput(source: EvidenceSource, facts: LedgerFacts, seen: SeenContent): Promise<void> {
-  const { input, inputBlob, provenance } = facts.started;
+  const { input, inputBlob, inputDigest = facts.started?.provenance.inputDigest } = facts.asked;
   if (inputBlob !== undefined) await seen.blob(inputBlob.blob, 'event 1');
   const kept = await source.input();
   if (kept === 'apart') return;
-  if (kept === 'missing') throw new Broken('input', 'the input', provenance.inputDigest, 'no input');
-  assertSame('input', 'the input', provenance.inputDigest, digestOf(kept));
+  const named = inputDigest ?? 'a digest in the first event';
+  if (kept === 'missing') throw new Broken('input', 'the input', named, 'no input');
+  assertSame('input', 'the input', named, digestOf(kept));
   if (input !== undefined) assertSame('input', 'the input', canonicalJson(input), kept);
 }
 
@@ -219,7 +223,7 @@ async function checkShared(
     await seen.ofReceipt(receipt, where);
     checked.receipts += 1;
   }
-  assertSame('origin', 'shared receipts', String(facts.started.origin?.receipts ?? 0), String(known.size));
+  assertSame('origin', 'shared receipts', String(facts.asked.origin?.receipts ?? 0), String(known.size));
 }
 
 /** Trees and bytes that the ledger and the receipts name: each is looked at once. */

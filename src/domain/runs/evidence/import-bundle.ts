@@ -113,9 +113,9 @@ async function insertRun(
     .insertInto('run_link')
     .values({
       run: run.runId,
-      origin_run: facts.started.origin?.runId ?? run.runId,
+      origin_run: facts.asked.origin?.runId ?? run.runId,
       kind: 'import',
-      from_step: facts.started.origin?.from ?? null,
+      from_step: facts.asked.origin?.from ?? null,
       reason: `exported by ${bundle.createdBy} at ${bundle.createdAt}`,
       created_at: now,
     })
@@ -185,10 +185,10 @@ async function insertEvents(tx: WriteTx, { run, events }: Bundle): Promise<void>
 
 async function insertPending(tx: WriteTx, bundle: Bundle, facts: LedgerFacts): Promise<void> {
   if (facts.terminal !== null) return;
-  const { tasks, snapshot } = facts.started;
+  const { tasks } = facts.asked;
   const trees = [
     facts.snapshot?.digest ?? null,
-    snapshot?.digest ?? null,
+    facts.started?.snapshot?.digest ?? null,
     ...bundle.snapshots.map((each) => each.digest),
   ];
   for (const step of openSteps(bundle.events, { tasks, trees, root: facts.root })) {
@@ -211,18 +211,18 @@ async function insertPending(tx: WriteTx, bundle: Bundle, facts: LedgerFacts): P
 
 /** Everything in the row comes from the ledger, which was verified, and nothing from what the bundle says of itself. */
 async function insertRunRow(tx: WriteTx, { run }: Bundle, facts: LedgerFacts): Promise<void> {
-  const { started, terminal, snapshot } = facts;
-  const startedAt = parseTime(facts.startedAt);
+  const { asked, started, terminal, snapshot } = facts;
   await tx.db
     .insertInto('run')
     .values({
       id: run.runId,
-      workflow: started.workflow,
-      tasks: canonicalJson(started.tasks),
-      state: terminal === null ? 'running' : run.state,
-      actor: started.actor,
+      workflow: asked.workflow,
+      tasks: canonicalJson(asked.tasks),
+      state: terminal === null ? (started === null ? 'queued' : 'running') : run.state,
+      actor: asked.actor,
       root: facts.root,
-      snapshot_mode: started.snapshot === null ? 'none' : 'list',
+      // Of a run that has not started nobody knows what it would record: a list is what most do.
+      snapshot_mode: started !== null && started.snapshot === null ? 'none' : 'list',
       snapshot_id: snapshot?.id ?? null,
       snapshot_digest: snapshot?.digest ?? null,
       tree_digest: facts.treeAfter,
@@ -237,9 +237,10 @@ async function insertRunRow(tx: WriteTx, { run }: Bundle, facts: LedgerFacts): P
       wake_at: null,
       idempotency_key: null,
       request_digest: null,
-      created_at: startedAt,
-      started_at: startedAt,
+      created_at: parseTime(facts.createdAt),
+      started_at: facts.startedAt === null ? null : parseTime(facts.startedAt),
       finished_at: facts.finishedAt === null ? null : parseTime(facts.finishedAt),
+      tool: facts.asked.tool ?? null,
     })
     .execute();
 }

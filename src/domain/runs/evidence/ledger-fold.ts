@@ -11,14 +11,16 @@ import {
 import type { JsonValue } from '../../../contract/json.ts';
 
 const tree = z.looseObject({ id: z.string(), digest: z.string() });
-const startedData = z.looseObject({
+/** What was asked for: in `run.queued`, or, for a run that was begun at once, in `run.started`. */
+const askedData = z.looseObject({
   workflow: z.string(),
   tasks: z.array(z.string()),
   actor: z.string(),
   input: z.json().optional(),
   inputBlob: blobReferenceSchema.optional(),
-  snapshot: tree.extend({ manifest: z.string() }).nullable(),
-  provenance: provenanceSchema,
+  /** Of a queued run; one that was begun at once has it in its provenance. */
+  inputDigest: z.string().optional(),
+  tool: z.string().nullable().optional(),
   origin: z
     .strictObject({
       runId: z.string(),
@@ -28,6 +30,15 @@ const startedData = z.looseObject({
       receipts: z.int().min(0),
     })
     .optional(),
+});
+export type AskedData = z.infer<typeof askedData>;
+
+/** What a run started on. */
+const startedData = z.looseObject({
+  snapshot: tree.extend({ manifest: z.string() }).nullable(),
+  provenance: provenanceSchema,
+  /** Of the lease a queued run was begun under. */
+  epoch: z.int().min(1).optional(),
 });
 export type StartedData = z.infer<typeof startedData>;
 
@@ -45,8 +56,11 @@ type Terminal = NonNullable<RunState['terminalEvent']>;
 
 /** What a ledger says of its run, gathered event by event: the truth that rows and files are held against. */
 export interface LedgerFacts {
-  readonly started: StartedData;
-  readonly startedAt: string;
+  readonly asked: AskedData;
+  readonly createdAt: string;
+  /** Null for a run that waits in the queue, or was canceled there. */
+  readonly started: StartedData | null;
+  readonly startedAt: string | null;
   /** First element of the scope inside the keys of the run's steps; empty unless it shares receipts. */
   readonly root: string;
   readonly snapshot: { readonly id: string; readonly digest: string } | null;
@@ -55,7 +69,7 @@ export interface LedgerFacts {
   readonly receipts: number;
   readonly lastSeq: number;
   readonly lastDigest: string;
-  /** Of the last lease that a pass was made under. */
+  /** Of the last lease that a pass was made under; 0 before the first. */
   readonly epoch: number;
   readonly terminal: Terminal | null;
   readonly finishedAt: string | null;
@@ -68,7 +82,7 @@ export interface LedgerFacts {
 /**
  * One step of the fold: the facts before an event become the facts after it. The receipt is the one the event
  * names, if it closes a step.
- * @throws ZodError when the data of an event is not what its type promises, or the first is not `run.started`
+ * @throws ZodError when the data of an event is not what its type promises, or the first does not begin a run
  */
 export function foldEvent(before: LedgerFacts | null, event: LedgerEvent, receipt: Receipt | null): LedgerFacts {
   if (before === null) return begin(event);
@@ -83,30 +97,70 @@ export function foldEvent(before: LedgerFacts | null, event: LedgerEvent, receip
   if (type !== undefined) {
     return { ...facts, terminal: { seq: event.seq, type }, finishedAt: event.time, ...ending(type, event) };
   }
+  if (event.type === 'run.started') return { ...facts, ...start(before, event) };
   if (event.type === 'run.resumed') return { ...facts, epoch: resumedData.parse(event.data).epoch };
   if (event.type !== 'drift.accepted') return facts;
   const { id, digest } = acceptedData.parse(event.data).snapshot;
   return { ...facts, snapshot: { id, digest }, treeAfter: digest };
 }
 
+/**
+ * What the beginning of a ledger says: a run that waited in the queue starts with its second event, if at all.
+ * @returns null when there is no event
+ * @throws ZodError as `foldEvent`
+ */
+export function beginningOf([first, second]: readonly LedgerEvent[]): LedgerFacts | null {
+  if (first === undefined) return null;
+  const facts = foldEvent(null, first, null);
+  return second?.type === 'run.started' ? foldEvent(facts, second, null) : facts;
+}
+
 function begin(event: LedgerEvent): LedgerFacts {
-  const started = startedData.parse(z.literal('run.started').safeParse(event.type).success ? event.data : undefined);
-  const { origin, snapshot } = started;
-  return {
-    started,
-    startedAt: event.time,
+  const asked = askedData.parse(
+    z.enum(['run.queued', 'run.started']).safeParse(event.type).success ? event.data : null,
+  );
+  const { origin } = asked;
+  const queued: LedgerFacts = {
+    asked,
+    createdAt: event.time,
+    started: null,
+    startedAt: null,
     root: origin === undefined ? '' : `${origin.kind}:${event.runId}`,
-    snapshot: snapshot === null ? null : { id: snapshot.id, digest: snapshot.digest },
-    treeAfter: snapshot?.digest ?? null,
+    snapshot: null,
+    treeAfter: null,
     receipts: 0,
     lastSeq: event.seq,
     lastDigest: event.digest,
-    epoch: 1,
+    epoch: 0,
     terminal: null,
     finishedAt: null,
     reason: null,
     output: null,
     outputBlob: null,
+  };
+  return event.type === 'run.started' ? { ...queued, ...start(null, event) } : queued;
+}
+
+/** A queued run starts as what it was asked for; a run starts once. */
+function start(before: LedgerFacts | null, event: LedgerEvent): Partial<LedgerFacts> {
+  const started = startedData.parse(event.data);
+  if (before !== null) {
+    const { workflow, tasks, actor } = askedData.parse(event.data);
+    const same = z.strictObject({
+      workflow: z.literal(before.asked.workflow),
+      tasks: z.array(z.string()).refine((given) => given.join('\n') === before.asked.tasks.join('\n')),
+      actor: z.literal(before.asked.actor),
+      before: z.null(),
+    });
+    same.parse({ workflow, tasks, actor, before: before.startedAt });
+  }
+  const { snapshot } = started;
+  return {
+    started,
+    startedAt: event.time,
+    snapshot: snapshot === null ? null : { id: snapshot.id, digest: snapshot.digest },
+    treeAfter: snapshot?.digest ?? null,
+    epoch: started.epoch ?? 1,
   };
 }
 
@@ -139,13 +193,14 @@ const endState = { 'run.succeeded': 'succeeded', 'run.failed': 'failed', 'run.ca
 
 /** The members of a run's state that its ledger proves; the rest (holder, liveness, links) depends on where and when. */
 export function provenState(runId: string, facts: LedgerFacts): Partial<RunState> {
-  const { started, terminal } = facts;
+  const { asked, started, terminal } = facts;
   return {
     runId,
-    workflow: started.workflow,
-    task: started.tasks.length === 1 ? (started.tasks[0] ?? null) : null,
-    tasks: started.tasks,
-    actor: started.actor,
+    workflow: asked.workflow,
+    tool: asked.tool ?? null,
+    task: asked.tasks.length === 1 ? (asked.tasks[0] ?? null) : null,
+    tasks: asked.tasks,
+    actor: asked.actor,
     snapshot: facts.snapshot,
     lastSeq: facts.lastSeq,
     lastDigest: facts.lastDigest,
@@ -153,10 +208,10 @@ export function provenState(runId: string, facts: LedgerFacts): Partial<RunState
     reason: facts.reason,
     output: facts.output,
     steps: facts.receipts,
-    createdAt: facts.startedAt,
+    createdAt: facts.createdAt,
     startedAt: facts.startedAt,
     finishedAt: facts.finishedAt,
-    provenance: started.provenance,
+    provenance: started?.provenance ?? null,
     ...(terminal === null
       ? {}
       : {

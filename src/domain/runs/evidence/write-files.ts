@@ -17,7 +17,7 @@ import { isTerminal } from '../states.ts';
 import { parseReceipt } from '../steps/receipt.ts';
 import { ledgerFile, receiptFile, runFile, snapshotFile } from './evidence-paths.ts';
 import { runText } from './folder-source.ts';
-import { foldEvent } from './ledger-fold.ts';
+import { beginningOf } from './ledger-fold.ts';
 
 /** Read without a query builder: the files of a run are written at the end of nearly every command. */
 const selectReceipts = sql(
@@ -113,8 +113,10 @@ export class RunFiles {
   /** The manifest of the tree the run began with, exactly the bytes that are kept. */
   async #writeSnapshot(): Promise<void> {
     const { store, blobs } = this.#engine;
-    const [first] = (await readEvents(store, this.#runId, 0, 1)).events;
-    const tree = first === undefined ? null : foldEvent(null, parseEvent(first), null).started.snapshot;
+    const { events } = await readEvents(store, this.#runId, 0, 2);
+    const started = beginningOf(events.map(parseEvent))?.started ?? null;
+    if (started === null) return;
+    const tree = started.snapshot;
     if (tree !== null) await this.#replace(snapshotFile, await blobs.get(parseDigest(tree.manifest)));
     this.#hasSnapshot = true;
   }

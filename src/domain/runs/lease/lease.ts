@@ -17,13 +17,17 @@ export interface LeaseRow {
   readonly lease_expires_at: number | null;
 }
 
-/** The living holder of a run's lease, or null when it is free to take: none, expired, or its process is dead. */
+/**
+ * The living holder of a run's lease, or null when it is free to take: none, its process is dead, or, where that cannot
+ * be asked, its lease expired. A living process on this machine that was late (a machine that slept) keeps its lease for
+ * one more length of it; one that is later than that hangs or has let go, and is fenced off by the epoch.
+ */
 export function livingHolder(row: LeaseRow, host: HostPort, now: Micros): Holder | null {
   const holder = parseHolder(row.holder);
   if (holder === null) return null;
   switch (host.liveness(holder)) {
     case 'alive':
-      return holder;
+      return (row.lease_expires_at ?? 0) + leaseMicros > now ? holder : null;
     case 'dead':
       return null;
     case 'unknown':
@@ -57,7 +61,7 @@ export async function acquireLease(store: Store, clock: Clock, host: HostPort, r
     statements: [
       {
         sql: statements.takeLease,
-        rows: [[holderText(host.self, now), now + leaseMicros, now, row.id, row.epoch]],
+        rows: [[holderText(host.self, now), now + leaseMicros, row.id, row.epoch]],
         expectChanges: 1,
         refuse: () =>
           new WaybillError('lease_held', `run ${row.id} was taken by another process at the same moment`, {

@@ -22,6 +22,7 @@ export interface LedgerHead {
 
 /** What the row of the run becomes in the same commit; by default only its head moves. */
 export type HeadChange =
+  | { readonly kind: 'begin'; readonly snapshot: { readonly id: string; readonly digest: Digest } | null }
   | { readonly kind: 'accept-tree'; readonly snapshotId: string; readonly digest: Digest }
   | { readonly kind: 'suspend'; readonly state: 'running' | 'waiting'; readonly wakeAt: Micros | null }
   | {
@@ -80,6 +81,10 @@ export class LedgerWriter {
     this.#digest = head.digest;
     this.#receipts = head.receipts;
     this.#tree = head.tree;
+  }
+
+  get runId(): RunId {
+    return this.#runId;
   }
 
   get epoch(): number {
@@ -161,6 +166,11 @@ export class LedgerWriter {
     switch (change?.kind) {
       case undefined:
         return { sql: statements.advanceRun, rows: [[...head, ...fence]], ...fenced };
+      case 'begin': {
+        const { snapshot } = change;
+        const began: SqlValue[] = [snapshot?.id ?? null, snapshot?.digest ?? null, now];
+        return { sql: statements.beginRun, rows: [[...head, ...began, ...fence]], ...fenced };
+      }
       case 'accept-tree':
         return { sql: statements.acceptTree, rows: [[...head, change.snapshotId, change.digest, ...fence]], ...fenced };
       case 'suspend':

@@ -12,6 +12,12 @@ export const insertRun = sql(
     head_seq, head_digest, receipts, epoch, holder, lease_expires_at, idempotency_key, request_digest, created_at, started_at)
    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 );
+/** A run that waits for a worker; held at once when a worker with a free place submits it. */
+export const insertQueuedRun = sql(
+  `INSERT INTO run (id, workflow, tasks, state, actor, root, snapshot_mode, head_seq, head_digest, receipts, epoch, holder,
+    lease_expires_at, idempotency_key, request_digest, created_at, tool)
+   VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)`,
+);
 export const insertRunInput = sql('INSERT INTO run_input (run, input) VALUES (?, ?)');
 export const insertEvent = sql('INSERT INTO run_event (run, seq, type, body, digest) VALUES (?, ?, ?, ?, ?)');
 export const insertReceipt = sql(
@@ -51,14 +57,20 @@ export const suspendRun = sql(
   `UPDATE run SET head_seq = ?, head_digest = ?, receipts = ?, tree_digest = ?, state = ?, wake_at = ?, holder = NULL,
     lease_expires_at = NULL ${fence}`,
 );
+/** A queued run starts: what it starts on is known only now. */
+export const beginRun = sql(
+  `UPDATE run SET head_seq = ?, head_digest = ?, receipts = ?, tree_digest = ?, state = 'running', snapshot_id = ?,
+    snapshot_digest = ?, started_at = ? ${fence}`,
+);
 export const finishRun = sql(
   `UPDATE run SET head_seq = ?, head_digest = ?, receipts = ?, tree_digest = ?, state = ?, reason = ?, output = ?,
     finished_at = ?, wake_at = NULL, holder = NULL, lease_expires_at = NULL ${fence}`,
 );
 
 export const takeLease = sql(
-  `UPDATE run SET epoch = epoch + 1, holder = ?, lease_expires_at = ?, state = 'running', wake_at = NULL,
-    started_at = COALESCE(started_at, ?) WHERE id = ? AND epoch = ? AND state IN ('queued', 'running', 'waiting')`,
+  `UPDATE run SET epoch = epoch + 1, holder = ?, lease_expires_at = ?, wake_at = NULL,
+    state = CASE state WHEN 'waiting' THEN 'running' ELSE state END
+   WHERE id = ? AND epoch = ? AND state IN ('queued', 'running', 'waiting')`,
 );
 export const renewLease = sql('UPDATE run SET lease_expires_at = ? WHERE id = ? AND epoch = ?');
 export const releaseLease = sql(

@@ -55,7 +55,7 @@ Examples:
 
 /** What has succeeded needs no resume: that is an answer, not an error. */
 async function ifSucceeded(program: Program, runId: string, error: unknown): Promise<RunInHand> {
-  if (!(error instanceof WaybillError) || error.code !== 'run_finished' || error.details?.state !== 'succeeded')
+  if (!(error instanceof WaybillError) || error.code !== 'invalid_transition' || error.details?.state !== 'succeeded')
     throw error;
   const run = await program.showRun(runId);
   return { runId, how: 'finished', since: run.lastSeq, finished: Promise.resolve(run), stop: () => {} };

@@ -1,0 +1,55 @@
+-- The tool a run of the workflow `tool` calls.
+ALTER TABLE run ADD COLUMN tool TEXT COLLATE "C";
+
+-- What the workers are to work on: a run is here from its submit, or from being given to them, until it is finished.
+CREATE TABLE run_queue (
+  run TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+  state TEXT COLLATE "C" NOT NULL CHECK (state IN ('ready', 'held', 'resting', 'parked')),
+  priority INTEGER NOT NULL,
+  tool TEXT COLLATE "C",
+  traceparent TEXT COLLATE "C",
+  due BIGINT,
+  failures INTEGER NOT NULL,
+  parked TEXT COLLATE "C",
+  actor TEXT COLLATE "C",
+  accept_drift INTEGER NOT NULL CHECK (accept_drift IN (0, 1)),
+  CHECK ((state = 'parked') = (parked IS NOT NULL))
+);
+CREATE INDEX run_queue_ready ON run_queue (priority DESC, run) WHERE state = 'ready';
+CREATE INDEX run_queue_due ON run_queue (due) WHERE state = 'resting' AND due IS NOT NULL;
+CREATE INDEX run_queue_held ON run_queue (tool) WHERE state = 'held';
+
+-- Whoever moves a run, on whichever path, moves its place in the queue with it: the two cannot drift apart.
+CREATE FUNCTION run_queue_follows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state IN ('succeeded', 'failed', 'canceled') THEN
+    DELETE FROM run_queue WHERE run = NEW.id;
+  ELSE
+    UPDATE run_queue SET
+      state = CASE WHEN NEW.holder IS NOT NULL THEN 'held' WHEN NEW.state = 'waiting' THEN 'resting' ELSE 'ready' END,
+      due = CASE WHEN NEW.holder IS NULL AND NEW.state = 'waiting' THEN NEW.wake_at END,
+      failures = CASE WHEN NEW.holder IS NULL AND NEW.state = 'waiting' THEN 0 ELSE failures END,
+      actor = CASE WHEN NEW.holder IS NULL THEN NULL ELSE actor END,
+      accept_drift = CASE WHEN NEW.holder IS NULL THEN 0 ELSE accept_drift END,
+      parked = NULL
+    WHERE run = NEW.id;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER run_queue_follows AFTER UPDATE OF state, holder, wake_at ON run
+  FOR EACH ROW EXECUTE FUNCTION run_queue_follows();
+
+-- The legal edges of a run's life, as in states.ts. A finished run has none.
+CREATE OR REPLACE FUNCTION run_finished() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state <> OLD.state AND NOT (
+    (OLD.state = 'queued' AND NEW.state IN ('running', 'canceled', 'failed'))
+    OR (OLD.state = 'running' AND NEW.state IN ('waiting', 'succeeded', 'failed', 'canceled'))
+    OR (OLD.state = 'waiting' AND NEW.state IN ('running', 'canceled', 'failed'))) THEN
+    RAISE EXCEPTION 'waybill:invalid_transition: a run does not go from its state to that one';
+  END IF;
+  IF OLD.state IN ('succeeded', 'failed', 'canceled') THEN
+    RAISE EXCEPTION 'waybill:ledger_closed: a finished run is never reopened';
+  END IF;
+  RETURN NEW;
+END $$;
