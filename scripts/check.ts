@@ -7,6 +7,7 @@ import { type Check, describeResult, runCheck } from './checks/check.ts';
 import { sourcePaths } from './checks/source-paths.ts';
 import { toolChecks } from './checks/tool-checks.ts';
 import { judgeLayers, readSources } from './layers/check-layers.ts';
+import { checkOpenApi } from './openapi/check-openapi.ts';
 import { checkSchemas } from './schemas/check-schemas.ts';
 
 // `npm run check [-- --out FILE]`: every check that needs no running program, all at once; two cores are the machine
@@ -20,6 +21,7 @@ const checks: Check[] = [
   ...toolChecks(root),
   { name: 'layers', run: async () => judgeLayers(await readSources(root, paths)) },
   { name: 'schemas', run: () => checkSchemas(join(root, 'schemas', 'v1')) },
+  { name: 'openapi', run: () => checkOpenApi(root) },
   { name: 'acceptance', run: () => checkAcceptance(root, paths, process.env.CI === undefined) },
 ];
 

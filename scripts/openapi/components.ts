@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { streamEndSchema } from '../../src/contract/api/events.ts';
+import { issueSchema, problemSchema } from '../../src/contract/api/problem.ts';
+import {
+  answerApprovalSchema,
+  cancelRunSchema,
+  requestAnswerSchema,
+  resumeRunSchema,
+  runAnswerSchema,
+  runDetailSchema,
+  runListSchema,
+  runSummarySchema,
+  sendSignalSchema,
+  stepListSchema,
+  stepSchema,
+  submitRunSchema,
+} from '../../src/contract/api/runs.ts';
+import { capabilitiesSchema, healthSchema, readinessSchema } from '../../src/contract/api/system.ts';
+import { madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from '../../src/contract/api/tokens.ts';
+import { toolDetailSchema, toolListSchema, toolSummarySchema } from '../../src/contract/api/tools.ts';
+import {
+  artifactSchema,
+  blobReferenceSchema,
+  failureSchema,
+  ledgerEventSchema,
+  provenanceSchema,
+  receiptSchema,
+  stepReference,
+} from '../../src/contract/evidence.ts';
+import type { JsonObject } from '../../src/contract/json.ts';
+import { jsonValueSchema } from '../../src/contract/json-value.ts';
+import { toolDescriptionSchema } from '../../src/contract/tool.ts';
+
+/** The shapes that have a name in the document. */
+const named: ReadonlyMap<z.core.$ZodType, string> = new Map<z.core.$ZodType, string>([
+  [answerApprovalSchema, 'AnswerApproval'],
+  [artifactSchema, 'Artifact'],
+  [blobReferenceSchema, 'BlobReference'],
+  [cancelRunSchema, 'CancelRun'],
+  [capabilitiesSchema, 'Capabilities'],
+  [failureSchema, 'Failure'],
+  [healthSchema, 'Health'],
+  [issueSchema, 'Issue'],
+  [jsonValueSchema, 'JsonValue'],
+  [ledgerEventSchema, 'LedgerEvent'],
+  [madeTokenSchema, 'MadeToken'],
+  [newTokenSchema, 'NewToken'],
+  [problemSchema, 'Problem'],
+  [provenanceSchema, 'Provenance'],
+  [readinessSchema, 'Readiness'],
+  [receiptSchema, 'Receipt'],
+  [requestAnswerSchema, 'RequestAnswer'],
+  [resumeRunSchema, 'ResumeRun'],
+  [runAnswerSchema, 'RunAnswer'],
+  [runDetailSchema, 'Run'],
+  [runListSchema, 'RunList'],
+  [runSummarySchema, 'RunSummary'],
+  [sendSignalSchema, 'SendSignal'],
+  [stepListSchema, 'StepList'],
+  [stepReference, 'StepReference'],
+  [stepSchema, 'Step'],
+  [streamEndSchema, 'StreamEnd'],
+  [submitRunSchema, 'SubmitRun'],
+  [tokenListSchema, 'TokenList'],
+  [tokenSchema, 'Token'],
+  [toolDescriptionSchema, 'ToolDescription'],
+  [toolDetailSchema, 'Tool'],
+  [toolListSchema, 'ToolList'],
+  [toolSummarySchema, 'ToolSummary'],
+]);
+
+/** Lists of names that grow: a reader must expect one it does not know. All others are complete. */
+const growing: ReadonlySet<z.core.$ZodType> = new Set<z.core.$ZodType>([
+  problemSchema.shape.code,
+  ledgerEventSchema.shape.type,
+]);
+
+/** Says which list of names may grow without breaking anybody. */
+export const growingMark = 'x-waybill-growing';
+
+/** What schemas say of themselves (`.describe`, `.meta`), and the names from above as ids. */
+class Names extends z.core.$ZodRegistry<z.core.GlobalMeta> {
+  override get<S extends z.core.$ZodType>(schema: S): z.core.$replace<z.core.GlobalMeta, S> | undefined {
+    const own = z.globalRegistry.get(schema);
+    const id = named.get(schema);
+    return id === undefined ? own : { ...own, id };
+  }
+}
+
+/** The named schemas that were met while a document was made. */
+export class Components {
+  readonly #schemas = new Map<string, JsonObject>();
+
+  /**
+   * The JSON Schema of a part of a request (`input`) or an answer (`output`), with references to named ones.
+   * @throws Error for a shape that refers to itself and has no name, or that differs between request and answer
+   */
+  schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
+    // Wrapped, so that a named schema is a reference here too.
+    const { properties, $defs = {} } = z.toJSONSchema(z.object({ root: schema }), {
+      target: 'draft-2020-12',
+      io,
+      metadata: new Names(),
+      override: (context) => tidy(context, io),
+    });
+    for (const [name, definition] of Object.entries($defs)) {
+      if (name.startsWith('__')) throw new Error('a schema refers to itself and has no name in components.ts');
+      const { id: _, ...rest } = plain(definition);
+      const before = this.#schemas.get(name);
+      if (before !== undefined && JSON.stringify(before) !== JSON.stringify(rest)) {
+        throw new Error(`${name} is one shape in a request and another in an answer: give it two schemas`);
+      }
+      this.#schemas.set(name, rest);
+    }
+    return plain(properties?.root);
+  }
+
+  /** All of them, by name. */
+  all(): JsonObject {
+    return Object.fromEntries([...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}
+
+/** Leaves out what only zod needs to hear, and what would forbid an answer to ever have another field. */
+function tidy({ zodSchema, jsonSchema }: OverrideContext, io: 'input' | 'output'): void {
+  if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+  if (JSON.stringify(jsonSchema.propertyNames) === '{"type":"string"}') delete jsonSchema.propertyNames;
+  if (growing.has(zodSchema)) jsonSchema[growingMark] = true;
+}
+
+interface OverrideContext {
+  readonly zodSchema: z.core.$ZodType;
+  readonly jsonSchema: z.core.JSONSchema.BaseSchema;
+}
+
+const record: z.ZodType<JsonObject> = z.record(z.string(), jsonValueSchema);
+
+/** The same as plain data, with references to where the document keeps named schemas. */
+function plain(schema: unknown): JsonObject {
+  return record.parse(JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')));
+}

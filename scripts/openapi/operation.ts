@@ -1,0 +1,103 @@
+import type { z } from 'zod';
+import { httpStatus, problemMediaType, problemSchema } from '../../src/contract/api/problem.ts';
+import { problemsOfRoute } from '../../src/contract/api/route-problems.ts';
+import type { ErrorCode } from '../../src/contract/errors.ts';
+import type { JsonObject } from '../../src/contract/json.ts';
+import type { Components } from './components.ts';
+import type { Answer, Route } from './routes.ts';
+
+/** The operation of one route: what it takes, who may, and every status it can answer. */
+export function operationOf(route: Route, components: Components): JsonObject {
+  const { operationId, tag, summary, role, params, query, headers, body } = route;
+  const parameters = [
+    ...parametersOf('path', params, components),
+    ...parametersOf('query', query, components),
+    ...parametersOf('header', headers, components),
+  ];
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    'x-waybill-role': role,
+    ...(role === 'open' ? { security: [] } : {}),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: requestBodyOf(body, components) }),
+    responses: responsesOf(route, components),
+  };
+}
+
+function parametersOf(
+  place: 'path' | 'query' | 'header',
+  group: z.ZodObject | undefined,
+  components: Components,
+): JsonObject[] {
+  return Object.entries<z.ZodType>(group?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...rest } = components.schemaOf(schema, 'input');
+    return {
+      name,
+      in: place,
+      ...(description === undefined ? {} : { description }),
+      required: !mayBeAbsent(schema),
+      schema: rest,
+    };
+  });
+}
+
+function requestBodyOf(body: z.ZodType, components: Components): JsonObject {
+  return {
+    required: !mayBeAbsent(body),
+    content: { 'application/json': { schema: components.schemaOf(body, 'input') } },
+  };
+}
+
+function mayBeAbsent(schema: z.ZodType): boolean {
+  return schema.safeParse(undefined).success;
+}
+
+function responsesOf(route: Route, components: Components): JsonObject {
+  const answers = route.answers.map((answer) => [answer.status, answerOf(answer, components)] as const);
+  const problems = [...problemStatuses(route)].map(([status, codes]) => {
+    return [status, problemAnswerOf(status, codes, components)] as const;
+  });
+  const taken = new Set(answers.map(([status]) => status));
+  const clash = problems.find(([status]) => taken.has(status));
+  if (clash !== undefined)
+    throw new Error(`${route.operationId} answers ${clash[0]} with a problem and with no problem`);
+  return Object.fromEntries([...answers, ...problems].map(([status, answer]) => [String(status), answer]));
+}
+
+function answerOf({ description, mediaTypes, schema, headers }: Answer, components: Components): JsonObject {
+  const media = schema === null ? { schema: { type: 'string' } } : { schema: components.schemaOf(schema, 'output') };
+  return {
+    description,
+    ...(headers === undefined ? {} : { headers: headersOf(headers, components) }),
+    ...(mediaTypes.length === 0 ? {} : { content: Object.fromEntries(mediaTypes.map((type) => [type, media])) }),
+  };
+}
+
+function headersOf(headers: z.ZodObject, components: Components): JsonObject {
+  const named = Object.entries<z.ZodType>(headers.shape).map(([name, schema]) => {
+    const { description, ...rest } = components.schemaOf(schema, 'output');
+    return [name, { ...(description === undefined ? {} : { description }), schema: rest }] as const;
+  });
+  return Object.fromEntries(named);
+}
+
+/** The codes a route can answer, by status, lowest first; within a status in the order of the contract. */
+export function problemStatuses(route: Route): ReadonlyMap<number, readonly ErrorCode[]> {
+  const { role, params, query, headers, body } = route;
+  const takesInput = [params, query, headers, body].some((part) => part !== undefined);
+  const codes = new Set([...route.problems, ...problemsOfRoute({ role, takesInput, takesBody: body !== undefined })]);
+  const statuses = Map.groupBy(codes, httpStatus);
+  return new Map([...statuses].sort(([a], [b]) => a - b));
+}
+
+function problemAnswerOf(status: number, codes: readonly ErrorCode[], components: Components): JsonObject {
+  const retryAfter = { description: 'Seconds after which another try makes sense.', schema: { type: 'integer' } };
+  return {
+    description: `A problem: ${codes.map((code) => `\`${code}\``).join(', ')}.`,
+    ...(status === 429 ? { headers: { 'retry-after': retryAfter } } : {}),
+    content: { [problemMediaType]: { schema: components.schemaOf(problemSchema, 'output') } },
+    'x-waybill-codes': codes,
+  };
+}
