@@ -1,0 +1,78 @@
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Fetch } from './fetch.ts';
+
+/**
+ * A `fetch` over `node:http`: it can speak through a Unix socket, and, unlike the global one, it never gives up on an
+ * answer that takes its time. What it rejects with is the error of the connection.
+ * @param socketPath a Unix socket, or null for the host and port of each request
+ */
+export function nodeFetch(socketPath: string | null): Fetch {
+  const agent = new Agent({ keepAlive: socketPath === null });
+  return async (asked) => {
+    const { method, signal } = asked;
+    const body = asked.body === null ? null : Buffer.from(await asked.arrayBuffer());
+    const headers = Object.fromEntries(asked.headers);
+    const url = new URL(asked.url);
+    const options = {
+      method,
+      signal,
+      headers: body === null ? headers : { ...headers, 'content-length': body.length },
+    };
+    if (url.protocol === 'https:') {
+      const { request } = await import('node:https');
+      return await answerTo(request(url, options), body);
+    }
+    const where = { ...options, agent };
+    return await answerTo(httpRequest(url, socketPath === null ? where : { ...where, socketPath }), body);
+  };
+}
+
+function answerTo(request: ClientRequest, body: Buffer | null): Promise<Response> {
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  request.on('error', reject);
+  request.once('response', (message) => {
+    try {
+      resolve(responseOf(message));
+    } catch (error) {
+      message.destroy();
+      reject(error);
+    }
+  });
+  request.end(body ?? undefined);
+  return promise;
+}
+
+function responseOf(message: IncomingMessage): Response {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(message.headers)) {
+    for (const each of [value ?? []].flat()) headers.append(name, each);
+  }
+  const status = message.statusCode ?? 0;
+  if (status === 204 || status === 304) {
+    message.resume();
+    return new Response(null, { status, headers });
+  }
+  return new Response(streamOf(message), { status, headers });
+}
+
+/** The bytes as they come; a slow reader stops the connection instead of filling memory. */
+function streamOf(message: IncomingMessage): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      message.on('data', (chunk: Buffer) => {
+        controller.enqueue(chunk);
+        if ((controller.desiredSize ?? 0) <= 0) message.pause();
+      });
+      message.once('end', () => controller.close());
+      // Cut off before its end, or told to end: after a cancel nobody is there to hear it.
+      message.once('error', (error) => controller.error(error));
+    },
+    pull() {
+      message.resume();
+    },
+    cancel() {
+      message.removeAllListeners('data').removeAllListeners('end');
+      message.destroy();
+    },
+  });
+}
