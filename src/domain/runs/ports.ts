@@ -93,6 +93,8 @@ export interface CommandControl {
   readonly onStart: (identity: ProcessIdentity) => Promise<void>;
   /** Told when nothing of the process tree is left, however it ended. */
   readonly onGone: (report: KillReport) => void;
+  /** The bytes of the standard output as they come and as they are. What it throws ends the command and is thrown again. */
+  readonly onStdout?: (bytes: Uint8Array) => void;
   /** Output as it comes, well-formed and NUL-free; its promise is back-pressure. */
   readonly onOutput?: (text: string, stream: 'stdout' | 'stderr') => Promise<void>;
 }

@@ -183,6 +183,26 @@ describe.each(await testedWays())('$how: $means', (containment) => {
     });
   });
 
+  test('who takes the bytes of the output gets them as they are, and ends the command by throwing', async () => {
+    const bytes: Uint8Array[] = [];
+    await run("printf 'a\\377\\000'; printf 'other' >&2", { onStdout: (chunk) => void bytes.push(chunk) });
+    expect(Buffer.concat(bytes)).toEqual(Buffer.from([0x61, 0xff, 0x00]));
+    const seconds = uniqueSeconds();
+    let taken = 0;
+    const tooMuch = run(
+      `sleep ${seconds} & while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done`,
+      {
+        onStdout: (chunk) => {
+          taken += chunk.length;
+          if (taken > 100_000) throw new Error('it is too much');
+        },
+      },
+    );
+    await expect(tooMuch).rejects.toThrow('it is too much');
+    expect(taken).toBeLessThan(300_000);
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
   test('what fails in the reader ends the command and is thrown', async () => {
     const seconds = uniqueSeconds();
     const failing = run(`echo x; sleep ${seconds}`, { onOutput: () => Promise.reject(new Error('the disk is full')) });

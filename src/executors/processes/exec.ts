@@ -34,7 +34,7 @@ export interface ExecPort extends CommandPort {
    * when the direct process has gone, what is left of its tree is killed. The deadline counts from the release.
    * @throws WaybillError `process_spawn_failed`, `process_signal`, `process_timeout`, `canceled`, each with
    * `details: { program, exitCode, signal, retryable }`; `containment_failed` when something could not be killed.
-   * What `onStart` and `onOutput` throw ends the command and is thrown again.
+   * What `onStart`, `onStdout` and `onOutput` throw ends the command and is thrown again.
    */
   run(spec: ProcessSpec, control: ExecControl): Promise<ExecResult>;
 }
@@ -132,6 +132,7 @@ function capture(stream: NodeJS.ReadableStream, name: 'stdout' | 'stderr', contr
         taking = true;
         const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
         preview.add(bytes);
+        if (name === 'stdout') control.onStdout?.(bytes);
         await file?.write(bytes);
         await tell(decoder.decode(bytes, { stream: true }));
         taking = false;

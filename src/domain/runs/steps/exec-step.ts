@@ -62,14 +62,7 @@ async function perform(
     deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
   });
   const ok = options.okExitCodes ?? [0];
-  if (!ok.includes(result.exitCode)) {
-    // Redacted before it is cut: half a secret is not recognized as one.
-    const last = engine.redact.text(result.stderr.text.trimEnd()).text.slice(-500).toWellFormed();
-    throw new WaybillError('process_exit', `${command[0]} ended with exit code ${result.exitCode}`, {
-      hint: 'Read its output with `waybill events RUN`.',
-      details: { exitCode: result.exitCode, stderr: last, retryable: true },
-    });
-  }
+  if (!ok.includes(result.exitCode)) throw exitFailure(execution, command[0], result);
   const artifacts: Artifact[] = [];
   for (const path of options.expectedOutputs ?? []) {
     artifacts.push(await keepArtifact(path, engine.workspace.root, engine.blobs));
@@ -88,6 +81,16 @@ async function perform(
   };
 }
 
+/** What an exit code that does not mean success is told as. */
+export function exitFailure({ engine }: Execution, program: string, result: CommandResult): WaybillError {
+  // Redacted before it is cut: half a secret is not recognized as one.
+  const last = engine.redact.text(result.stderr.text.trimEnd()).text.slice(-500).toWellFormed();
+  return new WaybillError('process_exit', `${program} ended with exit code ${result.exitCode}`, {
+    hint: 'Read its output with `waybill events RUN`.',
+    details: { exitCode: result.exitCode, stderr: last, retryable: true },
+  });
+}
+
 /** Runs a command as part of an attempt: its process is durable before it begins, and proven gone at the end. */
 export async function runCommand(
   execution: Execution,
@@ -98,6 +101,8 @@ export async function runCommand(
     readonly stdin?: string | undefined;
     readonly env: Readonly<Record<string, string>>;
     readonly deadlineMs: number;
+    /** Takes the standard output as it is; then it is no part of the ledger. What it throws ends the command. */
+    readonly onStdout?: (bytes: Uint8Array) => void;
   },
 ): Promise<CommandResult> {
   const { engine, run } = execution;
@@ -127,8 +132,9 @@ export async function runCommand(
           started.gone = report;
           execution.gone.push(report);
         },
+        ...(what.onStdout === undefined ? {} : { onStdout: what.onStdout }),
         onOutput: async (text, stream) => {
-          if (told.ended) return;
+          if (told.ended || (stream === 'stdout' && what.onStdout !== undefined)) return;
           told.characters += text.length;
           told.ended = told.characters > mostOutput;
           const rest = told.ended ? { more: 'the rest is not in the ledger; the receipt has its size and digest' } : {};
