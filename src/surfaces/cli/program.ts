@@ -174,10 +174,37 @@ export interface Host {
   readonly terminal: Terminal;
   readonly tools: Tools;
   openProgram(workspace: Workspace): Promise<Program>;
+  /** Runs the daemon until `stop` is aborted and everything is at rest; a second abort, of `now`, ends it at once. */
+  serve(workspace: Workspace, options: ServeOptions): Promise<void>;
   /** Keeps an envelope of a failure; resolves with its `err_` id, or null when none could be kept. */
   report(error: unknown): Promise<string | null>;
   /** Starts this very program again, detached, with other arguments; resolves with the first JSON it prints. */
   startInBackground(args: readonly string[]): Promise<{ readonly pid: number; readonly first: JsonValue }>;
+}
+
+export interface ServeOptions {
+  /** A port on 127.0.0.1, 0 for any free one; null listens on none. */
+  readonly port: number | null;
+  /** A path, or the workspace's own; null listens on none. */
+  readonly socket: { readonly path: string } | 'own' | null;
+  /** A `postgres://` address instead of what the configuration says. */
+  readonly store: string | null;
+  /** Runs at work at once; null is what the configuration says. */
+  readonly concurrency: number | null;
+  /** Asks it to end in order: take no work, let steps finish within the drain time, hand the rest over. */
+  readonly stop: AbortSignal;
+  /** Hands over at once what is still at work. */
+  readonly now: AbortSignal;
+  /** Told once, when it answers. */
+  readonly ready: (daemon: ServingDaemon) => Promise<void>;
+}
+
+export interface ServingDaemon {
+  readonly url: string | null;
+  readonly socket: string | null;
+  /** Where the token is that speaks for who started it. */
+  readonly tokenFile: string;
+  readonly pid: number;
 }
 
 export interface Terminal {
