@@ -6,6 +6,7 @@ import { parseId, type RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { ReadTx, Store } from '../../platform/store/store.ts';
 import type { PendingStep, RecordedReceipt } from './execution/replay.ts';
+import { type RemovedRun, readRemovedRun, removedRun, runRemoved } from './retention/removed-run.ts';
 import { parseReceipt } from './steps/receipt.ts';
 import type { PendingStepTable, RunTable } from './tables.ts';
 
@@ -20,11 +21,20 @@ export interface LoadedRun {
   readonly processes: readonly { readonly marker: string; readonly identity: string | null }[];
 }
 
-/** @throws WaybillError `run_not_found` */
+/** @throws WaybillError `run_not_found`, `run_removed` */
 export async function readRunRow(tx: ReadTx, runId: RunId): Promise<RunRow> {
   const row = await tx.db.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirst();
   if (row !== undefined) return row;
-  throw runNotFound(runId);
+  throw noSuchRun(runId, await readRemovedRun(tx, runId));
+}
+
+/** What to throw when the store has no such run: `run_removed` when retention removed it, else `run_not_found`. */
+export async function missingRun(store: Store, runId: RunId): Promise<WaybillError> {
+  return noSuchRun(runId, await removedRun(store, runId));
+}
+
+function noSuchRun(runId: RunId, removed: RemovedRun | null): WaybillError {
+  return removed === null ? runNotFound(runId) : runRemoved(removed);
 }
 
 export function runNotFound(runId: RunId): WaybillError {

@@ -4,7 +4,7 @@ import type { RunId } from '../../contract/ids.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
 import { sql } from './ledger/statements.ts';
-import { type RunRow, readRunRow, runNotFound } from './load-run.ts';
+import { missingRun, type RunRow, readRunRow } from './load-run.ts';
 import { eventRow, linkRow, parseRows, pendingRow, runRow } from './rows.ts';
 import { runState } from './run-states.ts';
 import { parseReceipt } from './steps/receipt.ts';
@@ -37,11 +37,11 @@ export async function showRun(engine: Looking, runId: RunId): Promise<RunState> 
   return runState(row, { pending, links, started: start?.body }, { host: engine.host, now: engine.clock.now() });
 }
 
-/** @throws WaybillError `run_not_found` */
+/** @throws WaybillError `run_not_found`, `run_removed` */
 export async function findRun(store: Store, runId: RunId): Promise<RunRow> {
   const [row] = parseRows(runRow, await store.select(selectRun, [runId]));
   if (row !== undefined) return row;
-  throw runNotFound(runId);
+  throw await missingRun(store, runId);
 }
 
 /** All receipts of a run in order, those it shares with an earlier run first. @throws WaybillError `run_not_found` */

@@ -7,6 +7,7 @@ import { commit } from '../../../platform/journal/commit.ts';
 import type { WriteTx } from '../../../platform/store/store.ts';
 import type { Engine } from '../engine.ts';
 import { bodyOf } from '../ledger/event-body.ts';
+import { readRemovedRun, runRemoved } from '../retention/removed-run.ts';
 import { Broken } from './broken-link.ts';
 import { bundleSourceOf } from './bundle-source.ts';
 import { checkEvidence } from './check-evidence.ts';
@@ -68,10 +69,18 @@ async function readVerified(file: string): Promise<{ readonly bundle: Bundle; re
   }
 }
 
-/** True when the ledger here holds all of the bundle's: the same run, maybe further on. @throws WaybillError `import_conflict` */
+/**
+ * True when the ledger here holds all of the bundle's: the same run, maybe further on.
+ * @throws WaybillError `import_conflict`; `run_removed`, because a run that was removed here stays so
+ */
 async function isHere(tx: WriteTx, { run }: Bundle): Promise<boolean> {
-  const exists = await tx.db.selectFrom('run').select('id').where('id', '=', run.runId).executeTakeFirst();
-  if (exists === undefined) return false;
+  const runId = parseId('run', run.runId);
+  const exists = await tx.db.selectFrom('run').select('id').where('id', '=', runId).executeTakeFirst();
+  if (exists === undefined) {
+    const removed = await readRemovedRun(tx, runId);
+    if (removed !== null) throw runRemoved(removed);
+    return false;
+  }
   const same = await tx.db
     .selectFrom('run_event')
     .select('digest')

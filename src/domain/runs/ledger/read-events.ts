@@ -3,7 +3,7 @@ import { type LedgerEvent, ledgerEventSchema, type RunStateName } from '../../..
 import type { RunId } from '../../../contract/ids.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
 import type { Store } from '../../../platform/store/store.ts';
-import { runNotFound } from '../load-run.ts';
+import { missingRun } from '../load-run.ts';
 import { eventRow, headRow, parseRows } from '../rows.ts';
 import { readState } from '../states.ts';
 import { eventLine } from './event-body.ts';
@@ -45,7 +45,7 @@ export const largestPage = 500;
 
 /**
  * The events of a run with `seq` above `since`, in order. A `since` beyond the end gives an empty page.
- * @throws WaybillError `run_not_found`, `invalid_argument`; `chain_broken` when events in between are missing
+ * @throws WaybillError `run_not_found`, `run_removed`, `invalid_argument`; `chain_broken` when events in between are missing
  */
 export async function readEvents(
   store: Store,
@@ -62,10 +62,10 @@ export async function readEvents(
   return { events, state: head.state, more };
 }
 
-/** @throws WaybillError `run_not_found` */
+/** @throws WaybillError `run_not_found`, `run_removed` */
 export async function readHead(store: Store, runId: RunId): Promise<RunHead> {
   const head = await findHead(store, runId);
-  if (head === undefined) throw runNotFound(runId);
+  if (head === undefined) throw await missingRun(store, runId);
   return head;
 }
 
@@ -109,10 +109,10 @@ export function parseEvent({ line, seq }: Pick<StoredEvent, 'line' | 'seq'>): Le
   });
 }
 
-/** What to throw when events that must be there are not: `run_not_found`, else `chain_broken`. */
+/** What to throw when events that must be there are not: `run_removed`, `run_not_found`, else `chain_broken`. */
 export async function missing(store: Store, runId: RunId, since: number): Promise<WaybillError> {
   const head = await findHead(store, runId);
-  return head === undefined ? runNotFound(runId) : gap(runId, since + 1, null);
+  return head === undefined ? missingRun(store, runId) : gap(runId, since + 1, null);
 }
 
 function assertPage(since: number, limit: number): void {

@@ -3,10 +3,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { WaybillError } from '../../../contract/errors.ts';
+import type { Digest } from '../../../contract/ids.ts';
 import type { AnyWorkflow } from '../../../contract/workflow.ts';
 import { createFolderBlobs } from '../../../platform/blobs/folder-blobs.ts';
 import { type Clock, systemClock } from '../../../platform/clock/clock.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
+import { envelopeMigrations } from '../../../platform/envelopes/migrations.ts';
 import { makeId, randomHex } from '../../../platform/ids/make-id.ts';
 import { snapshotIdOf } from '../../../platform/ids/snapshot-id.ts';
 import { journalMigrations } from '../../../platform/journal/migrations.ts';
@@ -17,13 +19,13 @@ import type { Store } from '../../../platform/store/store.ts';
 import type { Engine, FailureReport } from '../engine.ts';
 import { LeaseKeeper } from '../lease/lease-keeper.ts';
 import { runMigrations } from '../migrations.ts';
-import type { AgentPort, AgentSettings, CommandPort, HostPort, Snapshot, SnapshotEntry } from '../ports.ts';
+import type { AgentPort, AgentSettings, CommandPort, HostPort, Snapshot, SnapshotEntry, ToolPort } from '../ports.ts';
 import { Runs } from '../runs.ts';
 import { snapshotDigest } from '../snapshots/differences.ts';
 
 /** All tables a run touches, for tests that open a store of their own. */
 export function runTables(): readonly Migration[] {
-  return [...journalMigrations(), ...runMigrations()];
+  return [...envelopeMigrations(), ...journalMigrations(), ...runMigrations()];
 }
 
 export interface TestWorldOptions {
@@ -33,6 +35,10 @@ export interface TestWorldOptions {
   readonly agentSettings?: Partial<AgentSettings>;
   /** What `run.exec` does; without it every command fails to start. */
   readonly command?: CommandPort['run'];
+  /** The tools there are; without it every one is unknown. */
+  readonly tools?: ToolPort;
+  /** What the machine of the process is called, hashed. */
+  readonly hostHash?: Digest;
   readonly clock?: Clock;
   /** Opens the store; a SQLite file in the world's folder unless given. Called once a process. */
   readonly openStore?: () => Promise<Store>;
@@ -56,7 +62,7 @@ export interface TestWorld extends AsyncDisposable {
   readonly root: string;
   readonly databasePath: string;
   /** Starts one more process, with other workflows if given: a later version of the code. */
-  start(changes?: Pick<TestWorldOptions, 'workflows' | 'agents' | 'command'>): Promise<TestProcess>;
+  start(changes?: Pick<TestWorldOptions, 'workflows' | 'agents' | 'command' | 'tools'>): Promise<TestProcess>;
 }
 
 /**
@@ -130,6 +136,8 @@ function startProcess(options: TestWorldOptions, { data, root, living, store }: 
         readAt: clock.now(),
       }),
     },
+    tools: options.tools ?? noTools,
+    hostHash: options.hostHash ?? null,
     blobs: createFolderBlobs(join(data, 'blobs')),
     redact: createRedactor('ledger'),
     environment: () => ({}),
@@ -212,6 +220,12 @@ const functionAgents: AgentPort = {
 
 const noCommand: CommandPort['run'] = async ({ argv }) => {
   throw new WaybillError('process_spawn_failed', `a test world runs no commands: ${argv[0]}`);
+};
+
+const noTools: ToolPort = {
+  find: async (id) => {
+    throw new WaybillError('tool_not_found', `a test world has no tool ${id}`);
+  },
 };
 
 /** The regular files of a folder, read each time. */
