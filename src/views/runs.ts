@@ -1,4 +1,5 @@
 import type { RunState } from '../contract/evidence.ts';
+import { maybeMilliseconds, toMilliseconds } from './milliseconds.ts';
 
 /** A run as one row of a list. */
 export type RunRow = Pick<
@@ -27,9 +28,9 @@ export function runView(run: RunState): RunState {
   return {
     ...run,
     createdAt: toMilliseconds(run.createdAt),
-    startedAt: maybe(run.startedAt),
-    finishedAt: maybe(run.finishedAt),
-    wakeAt: maybe(run.wakeAt),
+    startedAt: maybeMilliseconds(run.startedAt),
+    finishedAt: maybeMilliseconds(run.finishedAt),
+    wakeAt: maybeMilliseconds(run.wakeAt),
     currentStep: run.currentStep && { ...run.currentStep, startedAt: toMilliseconds(run.currentStep.startedAt) },
     holder: run.holder && {
       ...run.holder,
@@ -102,13 +103,4 @@ function waitingCommand(run: Pick<RunState, 'runId' | 'currentStep'>): string {
     default:
       return `waybill resume ${run.runId}`;
   }
-}
-
-function maybe(time: string | null): string | null {
-  return time === null ? null : toMilliseconds(time);
-}
-
-/** Cut, not rounded: a shown time is never later than what happened. */
-function toMilliseconds(time: string): string {
-  return time.replace(/\.(\d{3})\d*Z$/, '.$1Z');
 }

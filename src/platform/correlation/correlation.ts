@@ -11,6 +11,8 @@ export type { Correlation };
 export interface ScopeOptions extends CorrelationScope {
   /** Where the spans of this tree go; inherited by everything below. Without one they are not kept. */
   readonly sink?: SpanSink;
+  /** A tree of its own, whatever scope we are in: for what comes in from outside while a command runs. */
+  readonly apart?: boolean;
 }
 
 interface Scope {
@@ -29,7 +31,7 @@ const origins = new WeakMap<object, Correlation>();
 export function correlationScope<T>(options: ScopeOptions, fn: () => Promise<T>): Promise<T>;
 export function correlationScope<T>(options: ScopeOptions, fn: () => T): T;
 export function correlationScope<T>(options: ScopeOptions, fn: () => T | Promise<T>): T | Promise<T> {
-  const outer = scopes.getStore();
+  const outer = options.apart === true ? undefined : scopes.getStore();
   const inbound = options.inbound ? parseTraceparent(options.inbound) : undefined;
   const parent = inbound?.usable
     ? { correlationId: inbound.traceId, spanId: inbound.spanId }

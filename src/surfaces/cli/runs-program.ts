@@ -1,5 +1,4 @@
 import type { Configuration } from '../../contract/configuration.ts';
-import { WaybillError } from '../../contract/errors.ts';
 import { parseId, type RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { Engine } from '../../domain/runs/engine.ts';
@@ -70,7 +69,7 @@ export function createRunsProgram(parts: RunsProgramParts): Program {
         actor,
         ...(key === null ? {} : { idempotencyKey: key }),
       });
-      if (parts.configuration.evidence === 'files') await parts.evidence.finish(runId);
+      if (parts.configuration.evidence !== 'on-demand') await parts.evidence.finish(runId);
       return answer;
     },
     listRuns: async (filter) => (await import('../../domain/runs/list-runs.ts')).listRuns(engine, filter),
@@ -107,7 +106,7 @@ async function* events(engine: Engine, runId: RunId, since: number, follow: bool
 function inHand(parts: RunsProgramParts, runs: Runs, held: HeldRun, how: RunInHand['how'], since: number): RunInHand {
   const { engine, evidence, configuration } = parts;
   const { runId, outcome } = held;
-  const files = configuration.evidence === 'files' && outcome !== null;
+  const files = configuration.evidence !== 'on-demand' && outcome !== null;
   if (files) evidence.follow(runId);
   return {
     runId,
@@ -126,36 +125,9 @@ function inHand(parts: RunsProgramParts, runs: Runs, held: HeldRun, how: RunInHa
   };
 }
 
-/** The input of the built-in workflow `task` is made of the task files and the configuration; others bring their own. */
+/** Workflows bring their own input, but for the built-in `task`. */
 async function inputOf({ workspace, configuration }: RunsProgramParts, request: StartRun): Promise<JsonValue> {
   if (request.workflow !== 'task') return request.input;
-  if (request.tasks.length === 0) {
-    throw new WaybillError('invalid_input', 'the workflow "task" needs a task', {
-      hint: 'Name one: waybill run --task T-0001. See which there are: waybill tasks list',
-    });
-  }
-  // Here, not above: the YAML parser is 72 modules that a run without tasks does not need.
-  const { readTask } = await import('../../domain/workspace/tasks/read-task.ts');
-  const tasks = await Promise.all(request.tasks.map((id) => readTask(workspace, id)));
-  const { builder, reviewer, specMaintainer } = configuration.roles;
-  if (builder === null || reviewer === null || specMaintainer === null) {
-    const roles = Object.entries({ builder, reviewer, specMaintainer });
-    const missing = roles.filter(([, agent]) => agent === null).map(([role]) => role);
-    throw new WaybillError('agent_not_found', `no agent is configured for ${missing.join(', ')}`, {
-      hint: 'Name the agents under `agents` in waybill.config.ts after their parts, or map them under `roles`.',
-    });
-  }
-  return {
-    tasks: tasks.map(({ id, title, goal, inputs, expectedOutputs, checks }) => ({
-      id,
-      title,
-      goal,
-      inputs,
-      expectedOutputs: [...expectedOutputs],
-      checks: checks.map((check) => JSON.parse(JSON.stringify(check))),
-    })),
-    roles: { builder, reviewer, specMaintainer },
-    maxIterations: configuration.maxIterations,
-    allowedFailures: [...configuration.tests.allowedFailures],
-  };
+  const { taskRunInput } = await import('../../domain/workspace/tasks/task-run-input.ts');
+  return taskRunInput(workspace, configuration, request.tasks);
 }

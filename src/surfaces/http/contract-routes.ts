@@ -1,0 +1,61 @@
+import { StandardBracketNotationSerializer } from '@orpc/openapi-client/standard';
+import { type AnyProcedure, createProcedureClient, isProcedure, traverseContractProcedures } from '@orpc/server';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { WaybillError } from '../../contract/errors.ts';
+import type { RequestContext } from './request-context.ts';
+import { declarationOf, fastifyPath } from './route-table.ts';
+import type { Router } from './router.ts';
+
+const detailedOutput = z.object({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.json() });
+const queries = new StandardBracketNotationSerializer();
+
+/**
+ * Serves every procedure of the contract as a route of its own. oRPC checks input and output against the contract;
+ * method, path, body and errors stay with Fastify, so each limit and each problem is in one place for all routes.
+ */
+export function registerContractRoutes(app: FastifyInstance, router: Router): void {
+  traverseContractProcedures({ router, path: [] }, ({ contract: procedure }) => {
+    if (!isProcedure(procedure)) throw new WaybillError('internal', 'a route of the contract has no handler');
+    const { method, path, role } = declarationOf(procedure);
+    const answer = answerOf(procedure);
+    app.route({ method, url: fastifyPath(path), config: { role }, handler: answer });
+  });
+}
+
+function answerOf(procedure: AnyProcedure): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
+  const { inputStructure, outputStructure, successStatus = 200 } = procedure['~orpc'].route;
+  const call = createProcedureClient(procedure, {
+    context: ({ request }: { readonly request: RequestContext }) => request,
+  });
+  return async (request, reply) => {
+    const input = inputStructure === 'detailed' ? partsOf(request) : undefined;
+    const output: unknown = await call(input, { context: { request: contextOf(request, reply) } });
+    if (outputStructure !== 'detailed') return reply.code(successStatus).send(output);
+    const { status, headers, body } = detailedOutput.parse(output);
+    return reply.code(status).headers(headers).send(body);
+  };
+}
+
+function partsOf(request: FastifyRequest) {
+  const search = request.raw.url?.split('?', 2)[1];
+  return {
+    params: request.params,
+    query: search === undefined ? {} : queries.deserialize([...new URLSearchParams(search)]),
+    headers: request.headers,
+    body: request.body ?? undefined,
+  };
+}
+
+function contextOf(request: FastifyRequest, reply: FastifyReply): RequestContext {
+  const { caller } = request;
+  if (caller === null) throw new WaybillError('unauthorized', 'a token is needed');
+  return {
+    caller,
+    gone: () => {
+      const controller = new AbortController();
+      reply.raw.once('close', () => controller.abort());
+      return controller.signal;
+    },
+  };
+}

@@ -1,0 +1,12 @@
+import type { HttpParts } from '../http-parts.ts';
+import { api } from '../request-context.ts';
+
+export function tokenHandlers({ tokens }: Pick<HttpParts, 'tokens'>) {
+  return {
+    make: api.tokens.make.handler(({ input, context }) => tokens.make(input.body, context.caller.actor)),
+    list: api.tokens.list.handler(async () => ({ tokens: [...(await tokens.list())] })),
+    revoke: api.tokens.revoke.handler(({ input, context }) =>
+      tokens.revoke(input.params.tokenId, context.caller.actor),
+    ),
+  };
+}

@@ -1,0 +1,71 @@
+import { type FastifyInstance, fastify, LogController } from 'fastify';
+import type { PlainRoute } from '../../contract/api/plain-routes.ts';
+import { WaybillError } from '../../contract/errors.ts';
+import { type LogLevel, logAndCount } from './access-log.ts';
+import { answerErrors } from './answer-errors.ts';
+import { assertRole, authenticate } from './authentication.ts';
+import { registerContractRoutes } from './contract-routes.ts';
+import { describeError } from './describe-error.ts';
+import { registerEventsRoute } from './events/events-route.ts';
+import type { HttpContext } from './http-context.ts';
+import { takeJsonBodies } from './json-body.ts';
+import { assertOwnAddress } from './own-address.ts';
+import { registerPlainRoutes } from './plain-routes.ts';
+import type { Refusals } from './refusals.ts';
+import { openRequestScopes } from './request-scope.ts';
+import { declaredRoutes } from './route-table.ts';
+import { createRouter } from './router.ts';
+import { writeProblem } from './write-problem.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a caller must be allowed; a route without it is refused to everybody. */
+    role?: PlainRoute['role'];
+  }
+}
+
+/** A part of a path longer than any name or id. */
+const longestParameter = 1024;
+
+/** All routes and what every request passes before it reaches one; who listens is the server's. */
+export async function createHttpApp(
+  context: HttpContext,
+  options: { readonly refusals: Refusals; readonly level: LogLevel },
+): Promise<FastifyInstance> {
+  const { parts, drain, measurements } = context;
+  const app = fastify({
+    bodyLimit: parts.configuration.daemon.bodyBytes,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: longestParameter },
+    logger: { level: options.level, stream: process.stderr, base: { component: 'api' } },
+    logController: new LogController({ disableRequestLogging: true }),
+    // A path that cannot be decoded has no route, and so none of the hooks below.
+    frameworkErrors: (thrown, { raw }, reply) => writeProblem(reply.raw, describeError(thrown), raw.url ?? '/'),
+  });
+  openRequestScopes(app, parts.spans);
+  logAndCount(app, measurements);
+  answerErrors(app, options.refusals, declaredRoutes());
+  takeJsonBodies(app);
+  app.addHook('onRequest', async (request, reply) => {
+    const { host, origin } = request.headers;
+    assertOwnAddress({ host, origin, port: request.socket.localPort });
+    if (drain.aborted) {
+      void reply.header('connection', 'close');
+      throw new WaybillError('draining', 'this daemon is ending and takes no new request', {
+        hint: 'Ask again in a moment: another one may have taken its place.',
+      });
+    }
+    if (request.is404) return;
+    const { role } = request.routeOptions.config;
+    if (role === 'open') return;
+    if (role === undefined) throw new WaybillError('internal', 'a route does not say who may use it');
+    request.caller = await authenticate(parts.tokens, request.headers);
+    assertRole(request.caller, role);
+  });
+  registerContractRoutes(app, createRouter(context));
+  registerPlainRoutes(app, context);
+  registerEventsRoute(app, context);
+  await app.ready();
+  return app;
+}
