@@ -42,6 +42,8 @@ export async function openEngine(
         return { name: unknown, remote: unknown, commit: unknown, branch: unknown, dirty: unknown, readAt };
       },
     },
+    tools: { find: absent },
+    hostHash: null,
     blobs: createFolderBlobs(join(folder, 'blobs')),
     redact: createRedactor('ledger'),
     environment: absent,

@@ -15,6 +15,7 @@ const run: RunContext = {
   task: null,
   agent: unused,
   exec: unused,
+  tool: unused,
   step: unused,
   decide: unused,
   approval: unused,

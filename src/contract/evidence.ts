@@ -138,6 +138,19 @@ export const provenanceSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   configDigest: digest.nullable(),
   workflow: z.strictObject({ name: z.string(), version: z.string().nullable(), codeDigest: digest.nullable() }),
+  /** The tool that a run of the workflow `tool` was asked to call; each step says what it then called. */
+  tool: z
+    .strictObject({
+      id: z.string(),
+      version: z.string(),
+      descriptionDigest: digest,
+      inputSchemaDigest: digest,
+      outputSchemaDigest: digest,
+    })
+    .nullable()
+    .optional(),
+  /** Hash of the name of the machine under the key of the workspace; only where it is configured. */
+  hostHash: digest.nullable().optional(),
   inputDigest: digest,
   platform: z.strictObject({ os: z.string(), arch: z.string(), node: z.string() }),
   envFingerprint: digest,

@@ -109,6 +109,12 @@ export interface RunContext {
   readonly task: string | null;
   agent(agent: string, step: AgentStep): Promise<AgentResult>;
   exec(command: readonly [string, ...string[]], options?: ExecStep): Promise<ExecResult>;
+  /**
+   * Calls a tool described in `waybill.tools/`; the step is named after it. Gives its output, which fits its schema.
+   * @throws StepError `invalid_input` with each problem's path, `tool_not_found`, `tool_invalid`, `tool_not_permitted`,
+   * `tool_output_invalid`, `tool_output_too_large`, `step_timeout`, `process_*`
+   */
+  tool<T extends JsonValue = JsonValue>(tool: string, input: JsonValue): Promise<T>;
   step<T extends JsonValue>(
     name: string,
     inputs: JsonValue,

@@ -1,3 +1,4 @@
+import type { Digest } from '../../contract/ids.ts';
 import type { JsonObject, JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
 import type { Clock } from '../../platform/clock/clock.ts';
@@ -13,6 +14,7 @@ import type {
   HostPort,
   ProcessPort,
   SnapshotPort,
+  ToolPort,
 } from './ports.ts';
 
 /** A failure of a run's work, on its way to the error store. */
@@ -43,6 +45,7 @@ export interface Engine {
   readonly agents: AgentPort;
   readonly snapshots: SnapshotPort;
   readonly checkout: CheckoutPort;
+  readonly tools: ToolPort;
   readonly blobs: BlobPort;
   /** Takes secrets out of what is about to be hashed and stored: what a workflow sees is what is stored. */
   readonly redact: Redactor;
@@ -55,6 +58,8 @@ export interface Engine {
   readonly workspace: WorkspaceFacts;
   readonly agentSettings: ReadonlyMap<string, AgentSettings>;
   readonly workflows: ReadonlyMap<string, AnyWorkflow>;
+  /** Keyed hash of the name of this machine, for provenance; null unless the workspace wants it. */
+  readonly hostHash: Digest | null;
   /** Versions of Waybill and what it runs on, for provenance. */
   readonly versions: Readonly<Record<string, string>>;
   /** Resolves with the id of the stored envelope, or null when even that failed (which is counted). */

@@ -1,23 +1,27 @@
+import { WaybillError } from '../../contract/errors.ts';
 import type { RunProvenance } from '../../contract/evidence.ts';
 import type { Digest } from '../../contract/ids.ts';
-import type { JsonValue } from '../../contract/json.ts';
+import { isJsonObject, type JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { formatTime } from '../../platform/clock/clock.ts';
 import { digestOf } from '../../platform/digests/digest.ts';
 import type { Engine } from './engine.ts';
+import { toolWorkflow } from './workflows/tool.ts';
 
 /** Of code and machine, which do not change while this program runs. */
 const codeDigests = new WeakMap<AnyWorkflow, Digest>();
 const fingerprints = new WeakMap<Engine, Digest>();
 const platform = { os: process.platform, arch: process.arch, node: process.version };
 
+/** All of it; records from before tools were lack two members. */
+type Captured = RunProvenance & {
+  readonly tool: NonNullable<RunProvenance['tool']> | null;
+  readonly hostHash: Digest | null;
+};
+
 /** Where this run comes from, as it is now: captured once, when the run starts, and never changed after. */
-export async function captureProvenance(
-  engine: Engine,
-  workflow: AnyWorkflow,
-  input: JsonValue,
-): Promise<RunProvenance> {
+export async function captureProvenance(engine: Engine, workflow: AnyWorkflow, input: JsonValue): Promise<Captured> {
   const facts = await engine.checkout.facts(engine.workspace.root);
   const { name, remote, commit, branch, dirty } = facts;
   return {
@@ -25,11 +29,31 @@ export async function captureProvenance(
     versions: { ...engine.versions },
     configDigest: engine.workspace.configDigest,
     workflow: { name: workflow.name, version: workflow.version, codeDigest: codeDigest(workflow) },
+    tool: await toolOf(engine, workflow, input),
+    hostHash: engine.hostHash,
     inputDigest: digestOf(canonicalJson(input)),
     platform,
     envFingerprint: fingerprint(engine),
     containment: { ...engine.processes.containment },
   };
+}
+
+/** Null for a run of no tool, and of one that cannot be used: then its step says why. */
+async function toolOf(engine: Engine, workflow: AnyWorkflow, input: JsonValue): Promise<Captured['tool']> {
+  if (workflow !== toolWorkflow || !isJsonObject(input) || typeof input.tool !== 'string') return null;
+  try {
+    const { description, digests } = await engine.tools.find(input.tool);
+    return {
+      id: description.id,
+      version: description.version,
+      descriptionDigest: digests.description,
+      inputSchemaDigest: digests.inputSchema,
+      outputSchemaDigest: digests.outputSchema,
+    };
+  } catch (error) {
+    if (error instanceof WaybillError && error.exitCode !== 3) return null;
+    throw error;
+  }
 }
 
 function codeDigest(workflow: AnyWorkflow): Digest {

@@ -59,6 +59,8 @@ export class Replay {
   readonly #own: Slot[];
   readonly #byKey = new Map<string, Slot>();
   readonly #shared = new Map<string, Receipt>();
+  /** The shared ones again, which `#shared` loses as they are asked for. */
+  readonly #given: readonly Receipt[];
   readonly #pending = new Map<string, PendingStep>();
   readonly #waiting = new Map<() => void, StepWork>();
   readonly #onChanged: (error: WaybillError) => void;
@@ -77,13 +79,25 @@ export class Replay {
       .toSorted((a, b) => a.number - b.number)
       .map((receipt) => ({ key: workKey(receipt), receipt, resolvers: Promise.withResolvers<void>(), claimed: false }));
     for (const slot of this.#own) this.#byKey.set(slot.key, slot);
-    for (const each of receipts) if (each.shared) this.#shared.set(workKey(each.receipt), each.receipt);
+    this.#given = receipts.filter((each) => each.shared).map((each) => each.receipt);
+    for (const receipt of this.#given) this.#shared.set(workKey(receipt), receipt);
     for (const each of pending) this.#pending.set(workKey(each.work), each);
   }
 
   /** True when nothing of this run is recorded that its workflow has not asked for and got. */
   get finished(): boolean {
     return this.#next === this.#own.length && this.#pending.size === 0;
+  }
+
+  /** True when no receipt was there at the beginning, of this run or shared. */
+  get empty(): boolean {
+    return this.#own.length === 0 && this.#given.length === 0;
+  }
+
+  /** All receipts there were of an action, shared ones first, in the order they were given. */
+  receiptsOf(action: string): readonly Receipt[] {
+    const own = this.#own.map((slot) => slot.receipt);
+    return [...this.#given, ...own].filter((receipt) => receipt.action === action);
   }
 
   /** Looks a step up, at the moment the workflow asks for it. */

@@ -19,6 +19,7 @@ import { decideStep } from '../steps/decide-step.ts';
 import { execStep } from '../steps/exec-step.ts';
 import { functionStep } from '../steps/function-step.ts';
 import type { StepPlace } from '../steps/step-place.ts';
+import { toolStep } from '../steps/tool-step.ts';
 import { waitStep } from '../steps/wait-step.ts';
 import type { Execution } from './execution.ts';
 
@@ -46,6 +47,10 @@ export class ScopedRun implements RunContext {
 
   exec(command: readonly [string, ...string[]], options: ExecStep = {}): Promise<ExecResult> {
     return handled(execStep(this.#execution, this.#place, command, options));
+  }
+
+  tool<T extends JsonValue>(tool: string, input: JsonValue): Promise<T> {
+    return this.#typed<T>(toolStep(this.#execution, this.#place, tool, input));
   }
 
   step<T extends JsonValue>(

@@ -31,7 +31,8 @@ export async function functionStep<T extends JsonValue>(
   return result.outputs;
 }
 
-async function bounded<T>(
+/** Runs a function of this process until its deadline, which aborts its signal. @throws WaybillError `step_timeout` */
+export async function bounded<T>(
   attempt: Attempt,
   deadlineMs: number | undefined,
   fn: (context: StepContext) => T | Promise<T>,
@@ -44,7 +45,7 @@ async function bounded<T>(
   const timer = setTimeout(
     () => {
       const failure = new WaybillError('step_timeout', `the step took longer than its deadline of ${deadlineMs} ms`, {
-        hint: 'Raise `deadlineMs` of the step, or make the function stop when `signal` is aborted.',
+        hint: 'Raise `deadlineMs` of the step (`timeoutMs` of a tool), or make the function stop when `signal` is aborted.',
         details: { deadlineMs, retryable: true },
       });
       late.reject(failure);

@@ -30,6 +30,8 @@ export interface StepSpec {
   readonly touchesTree: boolean;
   /** A function in this process: nothing outlives it, so its start and its finish share one commit. */
   readonly inProcess: boolean;
+  /** Its place, when the caller has counted it already. */
+  readonly step?: StepReference;
 }
 
 /** One try of a step, as the code that does the work sees it. */
@@ -71,7 +73,7 @@ export async function runStep(
 ): Promise<StepResult> {
   execution.asked();
   const redacted = execution.engine.redact.json(spec.inputs);
-  const step = stepReference(execution, spec, redacted.value);
+  const step = spec.step ?? stepReference(execution, spec, redacted.value);
   const work: StepWork = {
     action: withoutSecrets(execution, spec.action),
     task: spec.task,
