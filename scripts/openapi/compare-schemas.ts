@@ -107,8 +107,8 @@ export class SchemaComparison {
 
   #bounds({ before, after, direction, place }: SamePair): void {
     const check = (key: string, open: number, sign: 1 | -1) => {
-      const [was, is] = [before[key] ?? open, after[key] ?? open].map(Number);
-      if (was === undefined || is === undefined || was === is) return;
+      if (before[key] === after[key]) return;
+      const [was, is] = [Number(before[key] ?? open), Number(after[key] ?? open)];
       const tighter = sign * (is - was) > 0;
       if (tighter === (direction === 'request')) this.#report(place, `${key} was ${was} and is ${is}`);
     };

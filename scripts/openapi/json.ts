@@ -17,7 +17,7 @@ export function isList(value: JsonValue | undefined): value is readonly JsonValu
 }
 
 export function same(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 export type Path = readonly (string | number)[];
