@@ -1,10 +1,10 @@
-import { WaybillError } from '../../../contract/errors.ts';
 import type { RunId } from '../../../contract/ids.ts';
 import type { Store } from '../../../platform/store/store.ts';
+import { runRemoved } from '../retention/removed-run.ts';
 import { Follower, type FollowOptions } from './follower.ts';
 import { assertSince } from './read-events.ts';
 import { ReadTurns } from './read-turns.ts';
-import { type FindRemoved, RunFeed } from './run-feed.ts';
+import { RunFeed } from './run-feed.ts';
 
 /**
  * The events of all runs that somebody in this process follows. However many follow one run, the store is asked for
@@ -12,15 +12,13 @@ import { type FindRemoved, RunFeed } from './run-feed.ts';
  */
 export class EventFeed {
   readonly #store: Store;
-  readonly #findRemoved: FindRemoved;
   readonly #turns = new ReadTurns();
   readonly #runs = new Map<RunId, RunFeed>();
   readonly #followers = new Set<Follower>();
   #draining = false;
 
-  constructor(store: Store, findRemoved: FindRemoved) {
+  constructor(store: Store) {
     this.#store = store;
-    this.#findRemoved = findRemoved;
   }
 
   /** How many follow now, and how many runs. */
@@ -38,7 +36,6 @@ export class EventFeed {
     if (feed === undefined) {
       feed = new RunFeed(runId, {
         store: this.#store,
-        findRemoved: this.#findRemoved,
         turns: this.#turns,
         onEnd: (ended) => {
           if (this.#runs.get(runId) === ended) this.#runs.delete(runId);
@@ -50,7 +47,7 @@ export class EventFeed {
     this.#followers.add(follower);
     try {
       await feed.look();
-      if (feed.head?.kind === 'removed' && options.until === 'now') throw runRemoved(runId, feed.head.lastSeq);
+      if (feed.head?.kind === 'removed' && options.until === 'now') throw runRemoved(feed.head.removed);
     } catch (error) {
       follower[Symbol.dispose]();
       throw error;
@@ -64,11 +61,4 @@ export class EventFeed {
     this.#draining = true;
     for (const follower of this.#followers) follower.stop('drain');
   }
-}
-
-function runRemoved(runId: RunId, lastSeq: number): WaybillError {
-  return new WaybillError('run_removed', `run ${runId} was removed by retention, with its ${lastSeq} events`, {
-    hint: 'How long runs are kept is set by "retention" in waybill.config.ts.',
-    details: { lastRemoved: lastSeq },
-  });
 }

@@ -3,7 +3,6 @@ import type { Store } from '../../../platform/store/store.ts';
 import { EventFeed } from './event-feed.ts';
 import type { FollowEnd, FollowOptions } from './follower.ts';
 import type { StoredEvent } from './read-events.ts';
-import type { FindRemoved } from './run-feed.ts';
 
 /**
  * The events after a cursor, those of the past and then each new one once it is durable, until the run's terminal
@@ -15,9 +14,8 @@ export async function* followEvents(
   store: Store,
   runId: RunId,
   options: FollowOptions,
-  findRemoved: FindRemoved = async () => null,
 ): AsyncGenerator<StoredEvent, FollowEnd> {
-  using follower = await new EventFeed(store, findRemoved).follow(runId, options);
+  using follower = await new EventFeed(store).follow(runId, options);
   let cursor = options.since;
   for (;;) {
     const { page, end } = await follower.next();

@@ -38,6 +38,7 @@ export class Follower implements Disposable {
   #cursor: number;
   /** The last event at the start, for `until: 'now'`. */
   #target: number | undefined;
+  readonly #stop = new AbortController();
   #stopped: 'deadline' | 'aborted' | 'drain' | undefined;
   #left = false;
   #wake: (() => void) | undefined;
@@ -50,7 +51,7 @@ export class Follower implements Disposable {
     this.#cursor = options.since;
     feed.join(this.#news);
     options.signal?.addEventListener('abort', this.#abort);
-    if (options.signal?.aborted === true) this.#stopped = 'aborted';
+    if (options.signal?.aborted === true) this.stop('aborted');
     if (options.timeoutMs !== undefined) this.#deadline = setTimeout(() => this.stop('deadline'), options.timeoutMs);
   }
 
@@ -59,9 +60,18 @@ export class Follower implements Disposable {
     return this.#cursor;
   }
 
-  /** Why nothing more will come, as far as it is known without asking: whoever waits to send can end at once. */
-  get stopped(): boolean {
-    return this.#stopped !== undefined;
+  /** Aborted when it is stopped (deadline, drain, abort): who waits for its client to make room can end at once. */
+  get stopped(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** True when nothing will ever follow: the run is finished, or removed, and the cursor is at its end. */
+  get complete(): boolean {
+    const { head } = this.#feed;
+    if (head === undefined) return false;
+    return head.kind === 'removed'
+      ? this.#cursor >= head.removed.lastSeq
+      : isTerminal(head.state) && this.#cursor >= head.seq;
   }
 
   /**
@@ -93,7 +103,9 @@ export class Follower implements Disposable {
 
   /** Ends it where it is; the first reason counts. */
   stop(why: 'deadline' | 'aborted' | 'drain'): void {
-    this.#stopped ??= why;
+    if (this.#stopped !== undefined) return;
+    this.#stopped = why;
+    this.#stop.abort();
     this.#news();
   }
 
@@ -117,7 +129,7 @@ export class Follower implements Disposable {
     const { head } = this.#feed;
     if (head?.kind === 'kept' && cursor >= head.seq && isTerminal(head.state)) return { why: 'terminal', cursor };
     if (this.#stopped !== undefined) return { why: this.#stopped, cursor };
-    if (head?.kind === 'removed') return { why: 'gap', cursor, lastRemoved: head.lastSeq };
+    if (head?.kind === 'removed') return { why: 'gap', cursor, lastRemoved: head.removed.lastSeq };
     if (head === undefined) return undefined;
     this.#target ??= head.seq;
     if (until === 'now' && cursor >= this.#target) return { why: 'now', cursor };

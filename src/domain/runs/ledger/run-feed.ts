@@ -2,11 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunId } from '../../../contract/ids.ts';
 import type { HintSubscription, Store } from '../../../platform/store/store.ts';
 import { runNotFound } from '../load-run.ts';
+import { type RemovedRun, removedRun } from '../retention/removed-run.ts';
 import { findHead, largestPage, missing, type RunHead, readEventsAfter, type StoredEvent } from './read-events.ts';
 import type { ReadTurns } from './read-turns.ts';
-
-/** Says of a run that is not in the store whether retention removed it, and up to which event. */
-export type FindRemoved = (runId: RunId) => Promise<{ readonly lastSeq: number } | null>;
 
 /** Some consecutive events; one and the same object for all followers that get the same ones. */
 export interface FeedPage {
@@ -20,12 +18,11 @@ export interface FeedPage {
 /** What is known of a followed run; nothing before the first look. */
 export type FeedHead =
   | (RunHead & { readonly kind: 'kept' })
-  | { readonly kind: 'removed'; readonly lastSeq: number }
+  | { readonly kind: 'removed'; readonly removed: RemovedRun }
   | undefined;
 
 export interface RunFeedParts {
   readonly store: Store;
-  readonly findRemoved: FindRemoved;
   readonly turns: ReadTurns;
   /** Told when nobody follows any more, or when it has failed: it is of no more use. */
   readonly onEnd: (feed: RunFeed) => void;
@@ -137,15 +134,15 @@ export class RunFeed {
   }
 
   async #lookNow(): Promise<void> {
-    const { store, findRemoved } = this.#parts;
+    const { store } = this.#parts;
     const found = await findHead(store, this.runId);
     if (found !== undefined) {
       this.#head = { kind: 'kept', ...found };
       return;
     }
-    const removed = await findRemoved(this.runId);
+    const removed = await removedRun(store, this.runId);
     if (removed === null) throw runNotFound(this.runId);
-    this.#head = { kind: 'removed', lastSeq: removed.lastSeq };
+    this.#head = { kind: 'removed', removed };
   }
 
   async #watch(): Promise<void> {

@@ -1,0 +1,107 @@
+import type { ServerResponse } from 'node:http';
+import type { StreamEnd } from '../../../contract/api/events.ts';
+import type { RunId } from '../../../contract/ids.ts';
+import type { FollowEnd, Follower } from '../../../domain/runs/ledger/follower.ts';
+import type { EventForm } from './event-forms.ts';
+import type { Beating } from './heartbeats.ts';
+
+export interface EventStreamParts {
+  readonly runId: RunId;
+  readonly response: ServerResponse;
+  readonly follower: Follower;
+  readonly form: EventForm;
+  /** What a client is told of a failure in the middle. Must not reject. */
+  readonly describe: (error: unknown) => Promise<Pick<StreamEnd, 'code' | 'message'>>;
+}
+
+/**
+ * One follower's answer. It asks for the next page only when the client has taken what was sent, so at most one page
+ * and what the socket holds are in memory for it, however fast the run and however slow the client.
+ */
+export class EventStream implements Beating {
+  readonly #parts: EventStreamParts;
+  #quiet = true;
+  #resume: (() => void) | undefined;
+
+  constructor(parts: EventStreamParts) {
+    this.#parts = parts;
+  }
+
+  /** Writes until the end, or until the client is gone. The headers have been written. Never rejects. */
+  async run(): Promise<void> {
+    const { response, follower, form } = this.#parts;
+    const resume = (): void => this.#resume?.();
+    response.on('drain', resume);
+    follower.stopped.addEventListener('abort', resume, { once: true });
+    response.once('close', () => follower.stop('aborted'));
+    if (response.destroyed) follower.stop('aborted');
+    try {
+      if (form.opening === null) response.flushHeaders();
+      else this.#write(form.opening);
+      for (;;) {
+        const { page, end } = await follower.next();
+        if (end !== undefined) return this.#finish(streamEndOf(this.#parts.runId, end));
+        if (!this.#write(form.page(page)) && !follower.stopped.aborted) await this.#room();
+      }
+    } catch (error) {
+      const { runId, describe } = this.#parts;
+      const cursor = follower.cursor;
+      const told = await describe(error);
+      this.#finish({ schema: 'waybill.stream-end.v1', runId, why: 'error', cursor, lastRemoved: null, ...told });
+    } finally {
+      follower[Symbol.dispose]();
+      response.off('drain', resume);
+    }
+  }
+
+  /** Called by the one timer of all streams. A client that has not taken the last bytes needs no more of them. */
+  beat(): void {
+    const { response, form } = this.#parts;
+    if (this.#quiet && !response.writableNeedDrain && !response.writableEnded) response.write(form.heartbeat);
+    this.#quiet = true;
+  }
+
+  #write(bytes: Buffer): boolean {
+    this.#quiet = false;
+    return this.#parts.response.write(bytes);
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  #finish(end: StreamEnd | null): void {
+    const { response, form } = this.#parts;
+    if (response.destroyed) return;
+    if (end === null) response.end();
+    else response.end(form.end(end));
+  }
+}
+
+/** What a client is told of an end; nothing at the terminal event, and at the end of what it asked for. */
+function streamEndOf(runId: RunId, end: FollowEnd): StreamEnd | null {
+  const { why, cursor } = end;
+  const line = { schema: 'waybill.stream-end.v1', runId, cursor, lastRemoved: null, code: null } as const;
+  switch (why) {
+    case 'terminal':
+    case 'now':
+    case 'waiting':
+    case 'aborted':
+      return null;
+    case 'deadline':
+      return { ...line, why, message: 'the time this request asked for is over; the run goes on' };
+    case 'drain':
+      return { ...line, why, message: 'this daemon is ending: connect again and go on from the cursor' };
+    case 'gap':
+      return {
+        ...line,
+        why,
+        lastRemoved: end.lastRemoved,
+        message: `retention removed this run with its ${end.lastRemoved} events: what is left cannot be shown`,
+      };
+    default:
+      return end satisfies never;
+  }
+}
