@@ -141,5 +141,7 @@ export const sendSignalSchema = z.strictObject({ payload: jsonValueSchema.defaul
 export const requestAnswerSchema = z.strictObject({
   /** `done`: in the ledger; `kept`: nobody waits for it yet, the run will find it; `unchanged`: nothing to do. */
   outcome: z.enum(['done', 'kept', 'unchanged']),
+  /** Who did it: the process that works on the run, or the one that was asked because nobody does. */
+  by: z.enum(['holder', 'requester']),
   run: runAnswerSchema,
 });
