@@ -1,7 +1,15 @@
 import { StandardBracketNotationSerializer } from '@orpc/openapi-client/standard';
-import { type AnyProcedure, createProcedureClient, isProcedure, traverseContractProcedures } from '@orpc/server';
+import {
+  type AnyProcedure,
+  createProcedureClient,
+  getRouter,
+  isProcedure,
+  traverseContractProcedures,
+  unlazy,
+} from '@orpc/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { contract } from '../../contract/api/contract.ts';
 import { WaybillError } from '../../contract/errors.ts';
 import type { RequestContext } from './request-context.ts';
 import { declarationOf, fastifyPath } from './route-table.ts';
@@ -14,13 +22,17 @@ const queries = new StandardBracketNotationSerializer();
  * Serves every procedure of the contract as a route of its own. oRPC checks input and output against the contract;
  * method, path, body and errors stay with Fastify, so each limit and each problem is in one place for all routes.
  */
-export function registerContractRoutes(app: FastifyInstance, router: Router): void {
-  traverseContractProcedures({ router, path: [] }, ({ contract: procedure }) => {
-    if (!isProcedure(procedure)) throw new WaybillError('internal', 'a route of the contract has no handler');
-    const { method, path, role } = declarationOf(procedure);
-    const answer = answerOf(procedure);
-    app.route({ method, url: fastifyPath(path), config: { role }, handler: answer });
+export async function registerContractRoutes(app: FastifyInstance, router: Router): Promise<void> {
+  const paths: (readonly string[])[] = [];
+  traverseContractProcedures({ router: contract, path: [] }, ({ path }) => {
+    paths.push(path);
   });
+  for (const path of paths) {
+    const { default: procedure } = await unlazy(getRouter(router, path));
+    if (!isProcedure(procedure)) throw new WaybillError('internal', `no handler answers ${path.join('.')}`);
+    const { method, path: url, role } = declarationOf(procedure);
+    app.route({ method, url: fastifyPath(url), config: { role }, handler: answerOf(procedure) });
+  }
 }
 
 function answerOf(procedure: AnyProcedure): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {

@@ -63,7 +63,7 @@ export async function createHttpApp(
     request.caller = await authenticate(parts.tokens, request.headers);
     assertRole(request.caller, role);
   });
-  registerContractRoutes(app, createRouter(context));
+  await registerContractRoutes(app, createRouter(context));
   registerPlainRoutes(app, context);
   registerEventsRoute(app, context);
   await app.ready();

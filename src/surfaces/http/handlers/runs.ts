@@ -1,11 +1,11 @@
 import { idempotencyKeyHeader, idempotencyReplayedHeader } from '../../../contract/api/contract.ts';
-import { WaybillError } from '../../../contract/errors.ts';
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import { describeRun } from '../../../domain/runs/describe-run.ts';
 import { findReceipt } from '../../../domain/runs/find-receipt.ts';
 import { listRuns } from '../../../domain/runs/list-runs.ts';
 import { listSteps } from '../../../domain/runs/list-steps.ts';
 import { enqueueRun } from '../../../domain/runs/queue/enqueue-run.ts';
+import { submitRetry } from '../../../domain/runs/queue/submit-retry.ts';
 import { type RunRequest, requestRun } from '../../../domain/runs/requests.ts';
 import { outlineRun, type RunOutline } from '../../../domain/runs/run-outline.ts';
 import { waitForEnd } from '../../../domain/runs/wait-for-end.ts';
@@ -28,8 +28,8 @@ export function runHandlers({ parts, drain }: HttpContext) {
 
   const ask = async (id: string, request: RunRequest, headers: Headers, { caller }: RequestContext) => {
     const runId = parseId('run', id);
-    const { outcome } = await requestRun(engine, runId, request, { actor: caller.actor, ...keyOf(headers) });
-    return { outcome, run: runAnswer(await outlineRun(engine, runId)) };
+    const { outcome, by } = await requestRun(engine, runId, request, { actor: caller.actor, ...keyOf(headers) });
+    return { outcome, by, run: runAnswer(await outlineRun(engine, runId)) };
   };
 
   return {
@@ -38,7 +38,7 @@ export function runHandlers({ parts, drain }: HttpContext) {
       const { submitted, outline } = await submitBody(parts, body, from);
       await wait(submitted.runId, query.waitMs, context);
       const run = outline === null || query.waitMs > 0 ? await outlineRun(engine, submitted.runId) : outline;
-      return submitted.created ? made(run) : found(run, { [idempotencyReplayedHeader]: 'true' as const });
+      return submitted.created ? made(run) : replayed(run);
     }),
 
     list: api.runs.list.handler(async ({ input: { query } }) => {
@@ -69,14 +69,20 @@ export function runHandlers({ parts, drain }: HttpContext) {
       ask(params.runId, { kind: 'pause' }, headers, context),
     ),
 
-    resume: api.runs.resume.handler(async ({ input: { params, body }, context }) => {
+    resume: api.runs.resume.handler(async ({ input: { params, headers, body }, context }) => {
       const runId = parseId('run', params.runId);
+      const { actor } = context.caller;
       const { acceptDrift, retryFailed } = body;
       if (retryFailed !== undefined) {
-        // Not built yet: a retry that a worker begins.
-        throw new WaybillError('internal', 'a retry cannot be submitted yet');
+        const { reason } = retryFailed;
+        const { maxQueue } = parts.configuration.daemon;
+        const options = { actor, reason, acceptDrift, ...keyOf(headers) };
+        const retried = await submitRetry(engine, { maxQueue }, runId, options);
+        parts.wake();
+        const run = await outlineRun(engine, retried.runId);
+        return retried.created ? made(run) : replayed(run);
       }
-      await enqueueRun(engine, runId, { actor: context.caller.actor, acceptDrift });
+      await enqueueRun(engine, runId, { actor, acceptDrift });
       parts.wake();
       return found(await outlineRun(engine, runId));
     }),
@@ -102,6 +108,12 @@ function made(run: RunOutline) {
   return { status: 201 as const, headers: { location: `/v1/runs/${run.runId}` }, body: runAnswer(run) };
 }
 
-function found(run: RunOutline, headers: { readonly [idempotencyReplayedHeader]?: 'true' } = {}) {
-  return { status: 200 as const, headers: { location: `/v1/runs/${run.runId}`, ...headers }, body: runAnswer(run) };
+function found(run: RunOutline) {
+  return { status: 200 as const, headers: { location: `/v1/runs/${run.runId}` }, body: runAnswer(run) };
+}
+
+/** The run an earlier request with the same key made. */
+function replayed(run: RunOutline) {
+  const { headers, ...answer } = found(run);
+  return { ...answer, headers: { ...headers, [idempotencyReplayedHeader]: 'true' as const } };
 }

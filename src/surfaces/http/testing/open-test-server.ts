@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { dirname, join } from 'node:path';
+import { type Role, roles } from '../../../contract/api/role.ts';
+import { type ConfigurationInput, parseConfiguration } from '../../../contract/configuration.ts';
+import type { ToolDescriptionInput } from '../../../contract/tool.ts';
+import { queueCounts } from '../../../domain/runs/queue/queue-counts.ts';
+import { submitRun } from '../../../domain/runs/queue/submit-run.ts';
+import {
+  openTestWorld,
+  runTables,
+  type TestProcess,
+  type TestWorld,
+  type TestWorldOptions,
+} from '../../../domain/runs/testing/engine.ts';
+import { toolWorkflow } from '../../../domain/runs/workflows/tool.ts';
+import { workspaceMigrations } from '../../../domain/workspace/migrations.ts';
+import { openTokens } from '../../../domain/workspace/tokens/open-tokens.ts';
+import { createToolCatalog } from '../../../domain/workspace/tools/tool-catalog.ts';
+import type { Span } from '../../../platform/correlation/span.ts';
+import { ErrorCapture } from '../../../platform/envelopes/capture.ts';
+import type { ErrorStore } from '../../../platform/envelopes/error-store.ts';
+import { openErrorStore } from '../../../platform/envelopes/open-error-store.ts';
+import { createRedactor } from '../../../platform/redaction/redactor.ts';
+import type { Migration } from '../../../platform/store/migrations.ts';
+import { openSqliteStore } from '../../../platform/store/sqlite/open.ts';
+import type { HttpParts, HttpServer, ListenOptions } from '../http-parts.ts';
+import { startHttpServer } from '../http-server.ts';
+
+export interface TestServerOptions extends Pick<TestWorldOptions, 'workflows' | 'agents' | 'openStore'> {
+  /** Tools of the kind `function`, by id; the text is the module. `echo` is always there and answers its input. */
+  readonly tools?: Readonly<Record<string, { readonly source: string } & Partial<ToolDescriptionInput>>>;
+  readonly configuration?: ConfigurationInput;
+  /** False leaves submitted runs in the queue; otherwise each is begun at once, in this process. */
+  readonly works?: boolean;
+  /** A free port on loopback unless given. */
+  readonly listen?: ListenOptions;
+  /** Changes what the server is given. */
+  readonly parts?: (parts: HttpParts) => Partial<HttpParts>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** What the text says; undefined when it is no JSON. */
+  readonly json: unknown;
+}
+
+export interface AskOptions {
+  /** Whose token is sent; the writer's unless given, none for null. */
+  readonly as?: Role | null;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly server: HttpServer;
+  readonly parts: HttpParts;
+  readonly process: TestProcess;
+  readonly world: TestWorld;
+  readonly errorStore: ErrorStore;
+  /** One valid token a role. */
+  readonly tokens: Readonly<Record<Role, string>>;
+  readonly spans: readonly Span[];
+  ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
+}
+
+/** All tables the daemon has, for stores that a test opens itself. */
+export function daemonTables(): readonly Migration[] {
+  return [...runTables(), ...workspaceMigrations()];
+}
+
+const echo = { source: 'export default (input) => input;' };
+
+/** The real server over a real socket, on a test world: real store, tokens, tools and envelopes. */
+export async function openTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { works = true, listen = { socket: null, port: 0 } } = options;
+  const box: { world?: TestWorld } = {};
+  const openStore =
+    options.openStore ??
+    (() => openSqliteStore({ path: box.world?.databasePath ?? '', migrations: [...daemonTables()] }));
+  const { agents = {}, workflows = [] } = options;
+  const world = await openTestWorld({ agents, openStore, workflows: [toolWorkflow, ...workflows] });
+  box.world = world;
+  await writeTools(world.root, { echo, ...options.tools });
+  const configuration = parseConfiguration(options.configuration ?? {});
+  const workspace = { root: world.root, configurationPath: null };
+  const catalog = createToolCatalog(workspace, configuration);
+  const process = await world.start({ tools: catalog });
+  const { engine, runs } = process;
+  const errors = new ErrorCapture({
+    workspaceId: 'ws_test',
+    release: 'test',
+    inputKey: randomBytes(32),
+    redactor: createRedactor('envelope'),
+    spoolFolder: join(world.data, 'spool'),
+  });
+  const errorStore = openErrorStore(engine.store, 'ws_test');
+  await errors.attach(errorStore);
+  const tokens = openTokens(engine.store, engine.clock);
+  const made = await Promise.all(roles.map(async (role) => tokens.make({ name: `the-${role}`, role }, 'test')));
+  const spans: Span[] = [];
+  const given: HttpParts = {
+    engine,
+    workspace,
+    configuration,
+    tools: catalog,
+    tokens,
+    submit: async (request) => {
+      const { maxQueue } = configuration.daemon;
+      const submitted = await submitRun(engine, { maxQueue }, request, { hold: works });
+      if (submitted.claimed !== null) {
+        const { outcome } = await runs.work(submitted.claimed);
+        outcome?.catch(() => {});
+      }
+      return submitted;
+    },
+    wake: () => {},
+    readiness: async () => {
+      await queueCounts(engine.store);
+      return { ready: true, dependencies: [{ name: 'store', ready: true, reason: null }] };
+    },
+    worker: () => ({ held: 0, draining: false }),
+    errors,
+    spans: { record: (span) => void spans.push(span) },
+    version: '0.0.0-test',
+  };
+  const parts = { ...given, ...options.parts?.(given) };
+  const server = await startHttpServer(parts, listen);
+  const tokenOf = (role: Role) => made[roles.indexOf(role)]?.token ?? '';
+  const known = { reader: tokenOf('reader'), writer: tokenOf('writer'), admin: tokenOf('admin') };
+  return {
+    server,
+    parts,
+    process,
+    world,
+    errorStore,
+    tokens: known,
+    spans,
+    ask: (method, path, asked = {}) => {
+      const as = asked.as === undefined ? 'writer' : asked.as;
+      return ask(server, method, path, as === null ? null : known[as], asked);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server.close(1_000);
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function writeTools(root: string, tools: NonNullable<TestServerOptions['tools']>): Promise<void> {
+  for (const [id, { source, ...rest }] of Object.entries(tools)) {
+    const description: ToolDescriptionInput = {
+      schema: 'waybill.tool.v1',
+      id,
+      version: '1',
+      title: id,
+      description: `The tool ${id}.`,
+      kind: 'function',
+      module: 'main.js',
+      inputSchema: true,
+      outputSchema: true,
+      sideEffects: 'none',
+      ...rest,
+    };
+    const file = join(root, 'waybill.tools', id, 'tool.json');
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, JSON.stringify(description));
+    await writeFile(join(dirname(file), 'main.js'), source);
+  }
+}
+
+/** One request on a connection of its own; text bodies are sent as they are. */
+function ask(
+  { url, socket }: HttpServer,
+  method: string,
+  path: string,
+  token: string | null,
+  { body, headers }: AskOptions,
+): Promise<Answer> {
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const where = url === null ? { socketPath: socket ?? '', host: 'localhost' } : { port: new URL(url).port };
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      {
+        ...where,
+        method,
+        path,
+        agent: false,
+        headers: {
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(text === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+          ...headers,
+        },
+      },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.once('error', reject);
+        answer.once('end', () => {
+          const all = Buffer.concat(chunks).toString('utf8');
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: all, json: jsonOf(all) });
+        });
+      },
+    );
+    sent.once('error', reject);
+    sent.end(text);
+  });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
