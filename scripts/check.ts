@@ -8,6 +8,7 @@ import { sourcePaths } from './checks/source-paths.ts';
 import { toolChecks } from './checks/tool-checks.ts';
 import { judgeLayers, readSources } from './layers/check-layers.ts';
 import { checkOpenApi } from './openapi/check-openapi.ts';
+import { judgeCalls } from './openapi/hand-written-calls.ts';
 import { checkSchemas } from './schemas/check-schemas.ts';
 
 // `npm run check [-- --out FILE]`: every check that needs no running program, all at once; two cores are the machine
@@ -16,12 +17,14 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({ options: { out: { type: 'string' } } });
 
 const paths = await sourcePaths(root);
+const sources = readSources(root, paths);
 
 const checks: Check[] = [
   ...toolChecks(root),
-  { name: 'layers', run: async () => judgeLayers(await readSources(root, paths)) },
+  { name: 'layers', run: async () => judgeLayers(await sources) },
   { name: 'schemas', run: () => checkSchemas(join(root, 'schemas', 'v1')) },
   { name: 'openapi', run: () => checkOpenApi(root) },
+  { name: 'calls', run: async () => judgeCalls(await sources) },
   { name: 'acceptance', run: () => checkAcceptance(root, paths, process.env.CI === undefined) },
 ];
 
