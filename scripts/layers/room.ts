@@ -19,6 +19,7 @@ export function roomOf(path: string): Room | undefined {
   const [src, layer, name, ...rest] = path.split('/');
   if (src !== 'src' || layer === undefined) return undefined;
   if (layer === 'main.ts' && name === undefined) return { layer: 'main' };
+  if (layer === 'main' && name !== undefined && rest.length === 0) return { layer: 'main' };
   if (name === undefined) return undefined;
   if (layer === 'domain') {
     const feature = features.find((candidate) => candidate === name);

@@ -120,7 +120,7 @@ const configurationSchema = z
     /** Which files belong to a snapshot, beyond the rule of git (or the walk outside git); globs. */
     snapshot: z.strictObject({ include: z.array(glob).default([]), exclude: z.array(glob).default([]) }).prefault({}),
     /** `files`: `.waybill/runs/` is kept up to date; `on-demand`: only `waybill export` writes it. */
-    evidence: z.enum(['files', 'on-demand']).default('files'),
+    evidence: z.enum(['files', 'on-demand']).nullable().default(null),
     /** `sqlite` (`.waybill/waybill.db`) or a `postgres://` address. */
     store: storeSchema.default('sqlite'),
     /**
@@ -239,7 +239,8 @@ export interface Configuration {
   };
   readonly maxIterations: number;
   readonly snapshot: { readonly include: readonly string[]; readonly exclude: readonly string[] };
-  readonly evidence: 'files' | 'on-demand';
+  /** Null is `files` on the command line and `on-demand` in the daemon, which makes many runs. */
+  readonly evidence: 'files' | 'on-demand' | null;
   readonly store:
     | { readonly engine: 'sqlite' }
     | { readonly engine: 'postgres'; readonly url: string; readonly role: string | null };
@@ -285,8 +286,18 @@ export function parseConfiguration(value: unknown): Configuration {
       reviewer: role(roles.reviewer, 'reviewer'),
       specMaintainer: role(roles.specMaintainer, 'specMaintainer'),
     },
-    store: store === 'sqlite' ? { engine: 'sqlite' } : { engine: 'postgres', url: store, role: storeRole ?? null },
+    store: parseStore(store, storeRole ?? null),
   };
+}
+
+/**
+ * The store an address names. The role is for PostgreSQL: see `storeRole`.
+ * @throws WaybillError `config_invalid`
+ */
+export function parseStore(text: string, role: string | null): Configuration['store'] {
+  const parsed = storeSchema.safeParse(text);
+  if (!parsed.success) throw invalid(shapeProblems(parsed.error.issues));
+  return text === 'sqlite' ? { engine: 'sqlite' } : { engine: 'postgres', url: text, role };
 }
 
 function agentConfiguration(agentName: string, agent: z.output<typeof agentSchema>): AgentConfiguration {

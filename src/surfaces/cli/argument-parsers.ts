@@ -2,12 +2,13 @@ import { InvalidArgumentError } from 'commander';
 import { type RunStateName, runStates } from '../../contract/evidence.ts';
 import { type IdKind, idShapes, isId } from '../../contract/ids.ts';
 
-/** A whole number of at least `least`, as typed. */
-export function wholeNumber(least: number): (text: string) => number {
+/** A whole number of at least `least`, and at most `most` if given, as typed. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const upTo = most === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${most}`;
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least) return value;
-    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${least}${upTo}.`);
   };
 }
 

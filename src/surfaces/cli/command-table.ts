@@ -18,6 +18,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: 'run', summary: 'run tasks or a workflow', load: () => import('./commands/run.ts') },
   { name: 'exec', summary: 'run one command as a run of one step', load: () => import('./commands/exec.ts') },
   { name: 'resume', summary: 'go on with a run, or retry a failed one', load: () => import('./commands/resume.ts') },
+  { name: 'serve', summary: 'run the daemon of this workspace', load: () => import('./commands/serve.ts') },
   { name: 'runs', summary: 'list runs, newest first', load: () => import('./commands/runs.ts') },
   { name: 'show', summary: 'show a run, its receipts, or one step', load: () => import('./commands/show.ts') },
   { name: 'events', summary: "print a run's ledger, and follow it", load: () => import('./commands/events.ts') },

@@ -1,0 +1,34 @@
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
+import type { Program } from '../surfaces/cli/program.ts';
+import { openWorkspace } from './open-workspace.ts';
+import { runRetention } from './run-retention.ts';
+
+/** Without a token, whoever may use this machine's files is who acts. */
+const actor = `local:${userInfo().uid}`;
+
+/** Everything a workspace offers, as the commands call it; the store stays open until `open` is disposed. */
+export async function openProgram(workspace: Workspace, open: AsyncDisposableStack): Promise<Program> {
+  const [{ createRunsProgram }, { createPapers }, { Projector }] = await Promise.all([
+    import('../surfaces/cli/runs-program.ts'),
+    import('../surfaces/cli/papers.ts'),
+    import('../workers/projector.ts'),
+  ]);
+  const { engine, configuration, capture, errorStore } = await openWorkspace(workspace, { store: null }, open);
+  const folder = join(dataFolder(workspace), 'runs');
+  const projector = new Projector(engine, folder, {
+    onProblem: (problem) => void capture.capture(problem, { layer: 'L5', component: 'projector' }),
+  });
+  if (configuration.evidence !== 'on-demand') await projector.start();
+  return createRunsProgram({
+    engine,
+    actor,
+    configuration,
+    workspace,
+    evidence: projector,
+    papers: createPapers(engine, actor, folder),
+    runRetention: (request) => runRetention(errorStore, configuration, request),
+    close: () => projector.close(),
+  });
+}

@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import type { Configuration } from '../contract/configuration.ts';
+import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
+import type { Store } from '../platform/store/store.ts';
+
+/** Opens the store of a workspace, with the tables of every feature. */
+export async function openStore(workspace: Workspace, { store }: Pick<Configuration, 'store'>): Promise<Store> {
+  const [{ runMigrations }, { journalMigrations }, { envelopeMigrations }, { workspaceMigrations }] = await Promise.all(
+    [
+      import('../domain/runs/migrations.ts'),
+      import('../platform/journal/migrations.ts'),
+      import('../platform/envelopes/migrations.ts'),
+      import('../domain/workspace/migrations.ts'),
+    ],
+  );
+  const migrations = [...envelopeMigrations(), ...journalMigrations(), ...runMigrations(), ...workspaceMigrations()];
+  if (store.engine === 'postgres') {
+    const { openPostgresStore } = await import('../platform/store/postgres/open.ts');
+    const { url, role } = store;
+    return openPostgresStore({ connection: url, migrations, ...(role === null ? {} : { role }) });
+  }
+  const [{ openSqliteStore }, { makeFolder }] = await Promise.all([
+    import('../platform/store/sqlite/open.ts'),
+    import('../platform/files/make-folder.ts'),
+  ]);
+  await makeFolder(dataFolder(workspace));
+  return openSqliteStore({ path: join(dataFolder(workspace), 'waybill.db'), migrations });
+}

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { WaybillError } from '../contract/errors.ts';
+import { Runs } from '../domain/runs/runs.ts';
+import { removeDaemonFile, writeDaemonFile } from '../domain/workspace/daemon-file.ts';
+import { socketPathFor } from '../domain/workspace/socket-path.ts';
+import { ensureLocalToken } from '../domain/workspace/tokens/local-token.ts';
+import { openTokens } from '../domain/workspace/tokens/open-tokens.ts';
+import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
+import type { ServeOptions } from '../surfaces/cli/program.ts';
+import type { HttpParts } from '../surfaces/http/http-parts.ts';
+import { startHttpServer } from '../surfaces/http/http-server.ts';
+import { Projector } from '../workers/projector.ts';
+import { RunWorker } from '../workers/run-worker.ts';
+import { openWorkspace } from './open-workspace.ts';
+import { version } from './package-version.ts';
+import { spans } from './process-wide.ts';
+import { readiness } from './readiness.ts';
+
+/** How long answers under way may take once everything else is at rest. */
+const lastAnswersMs = 2_000;
+
+/** The daemon of a workspace: HTTP surface, run worker and retention on one store, until it is told to stop. */
+export async function serve(workspace: Workspace, options: ServeOptions, open: AsyncDisposableStack): Promise<void> {
+  const opened = await openWorkspace(workspace, options, open);
+  const { engine, capture, tools } = opened;
+  const configuration = {
+    ...opened.configuration,
+    daemon: {
+      ...opened.configuration.daemon,
+      concurrency: options.concurrency ?? opened.configuration.daemon.concurrency,
+    },
+  };
+  const { daemon } = configuration;
+  const data = dataFolder(workspace);
+  const report = (component: string) => (error: unknown) => capture.capture(error, { layer: 'L5', component });
+  const projector = new Projector(engine, join(data, 'runs'), {
+    onProblem: (problem) => void report('projector')(problem),
+  });
+  const files = configuration.evidence === 'files';
+  if (files) await projector.start();
+  const worker = new RunWorker({
+    engine,
+    runs: new Runs(engine),
+    concurrency: daemon.concurrency,
+    maxQueue: daemon.maxQueue,
+    toolLimits: new Map(Object.entries(configuration.tools.concurrency)),
+    report: report('run-worker'),
+    ...(files ? { evidence: projector } : {}),
+  });
+  const tokens = openTokens(engine.store, engine.clock);
+  const tokenFile = join(data, 'keys', 'token');
+  await ensureLocalToken(engine.store, tokens, tokenFile);
+  const parts: HttpParts = {
+    engine,
+    workspace,
+    configuration,
+    tools,
+    tokens,
+    submit: (request) => {
+      if (worker.statistics.draining) return Promise.reject(draining());
+      return worker.submit(request);
+    },
+    wake: () => worker.wake(),
+    readiness: () => readiness(engine, worker),
+    worker: () => worker.statistics,
+    errors: capture,
+    spans,
+    version,
+  };
+  const socket = options.socket === 'own' ? await socketPathFor(workspace) : (options.socket?.path ?? null);
+  const server = await startHttpServer(parts, { socket, port: options.port });
+  const serving = { url: server.url, socket: server.socket, tokenFile, pid: process.pid };
+  try {
+    await writeDaemonFile(workspace, { ...serving, version, startedAt: new Date().toISOString() });
+    worker.start();
+    await options.ready(serving);
+    await aborted(options.stop);
+    options.now.addEventListener('abort', () => void worker.drain(0));
+    await worker.drain(options.now.aborted ? 0 : daemon.drainMs);
+  } finally {
+    await server.close(lastAnswersMs);
+    await removeDaemonFile(workspace, process.pid);
+    await projector.close();
+  }
+}
+
+function draining(): WaybillError {
+  return new WaybillError('draining', 'this daemon is ending and takes no new work', {
+    hint: 'Submit it again in a moment, with the same idempotency key.',
+  });
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
