@@ -37,6 +37,8 @@ export interface TestWorldOptions {
   readonly command?: CommandPort['run'];
   /** The tools there are; without it every one is unknown. */
   readonly tools?: ToolPort;
+  /** What of this process's environment reaches a command; nothing unless given. */
+  readonly environment?: Engine['environment'];
   /** What the machine of the process is called, hashed. */
   readonly hostHash?: Digest;
   readonly clock?: Clock;
@@ -140,7 +142,7 @@ function startProcess(options: TestWorldOptions, { data, root, living, store }: 
     hostHash: options.hostHash ?? null,
     blobs: createFolderBlobs(join(data, 'blobs')),
     redact: createRedactor('ledger'),
-    environment: () => ({}),
+    environment: options.environment ?? (() => ({})),
     leases: new LeaseKeeper(mortal.store, clock),
     workspace: { root, configDigest: null, snapshot: { include: [], exclude: [] } },
     agentSettings: new Map(
