@@ -26,6 +26,9 @@ export type Following =
   | { readonly page: FeedPage; readonly end?: never }
   | { readonly page?: never; readonly end: FollowEnd };
 
+/** `setTimeout` counts in 31 bits; a longer time would fire at once. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
 /**
  * One reader of one run's events, at its own pace: it asks for the next page when it can take one, and until then nothing
  * is kept for it. Costs no timer while it waits, unless it has a deadline.
@@ -52,7 +55,9 @@ export class Follower implements Disposable {
     feed.join(this.#news);
     options.signal?.addEventListener('abort', this.#abort);
     if (options.signal?.aborted === true) this.stop('aborted');
-    if (options.timeoutMs !== undefined) this.#deadline = setTimeout(() => this.stop('deadline'), options.timeoutMs);
+    if (options.timeoutMs !== undefined) {
+      this.#deadline = setTimeout(() => this.stop('deadline'), Math.min(options.timeoutMs, longestTimeoutMs));
+    }
   }
 
   /** `seq` of the last event that was given, or `since`. */

@@ -148,7 +148,9 @@ export class RunFeed {
   async #watch(): Promise<void> {
     try {
       while (this.#followers.size > 0) {
-        await this.#news.next(lookEveryMs);
+        const hinted = await this.#news.next(lookEveryMs);
+        // Nobody has asked for the pages of a quiet run for a while: a thousand quiet runs keep none.
+        if (!hinted) this.#pages.clear();
         if (this.#followers.size === 0) return;
         const before = this.#head;
         await this.look();
