@@ -34,6 +34,24 @@ const byCode: Partial<Readonly<Record<ErrorCode, ErrorClass>>> = {
   snapshot_failed: 'infra.external_service',
   containment_failed: 'infra.external_service',
   file_write_failed: 'infra.resource_exhausted',
+  unauthorized: 'domain.authorization',
+  forbidden: 'domain.authorization',
+  host_refused: 'domain.authorization',
+  origin_refused: 'domain.authorization',
+  tool_not_permitted: 'domain.policy_violation',
+  queue_full: 'domain.rate_limit',
+  body_too_large: 'domain.validation',
+  unsupported_media_type: 'domain.validation',
+  method_not_allowed: 'domain.validation',
+  not_acceptable: 'domain.validation',
+  invalid_transition: 'domain.constraint',
+  run_removed: 'domain.not_found',
+  draining: 'infra.resource_exhausted',
+  request_timeout: 'infra.timeout',
+  daemon_unreachable: 'infra.connection',
+  stream_broken: 'infra.connection',
+  address_in_use: 'system.configuration',
+  daemon_running: 'system.configuration',
 };
 
 const bySystemCode: ReadonlyMap<unknown, ErrorClass> = new Map([
@@ -85,7 +103,9 @@ function classOfForeign(thrown: unknown): ErrorClass {
 
 function severityOf(errorClass: ErrorClass, thrown: unknown): Severity {
   if (errorClass === 'system.state_corruption') return 'critical';
+  // Somebody was refused, as the rules say: nothing is broken.
   if (errorClass === 'domain.validation' || errorClass === 'domain.not_found') return 'warning';
+  if (errorClass === 'domain.authorization' || errorClass === 'domain.rate_limit') return 'warning';
   const stopped = thrown instanceof WaybillError && ['run_canceled', 'canceled', 'interrupted'].includes(thrown.code);
   return stopped ? 'info' : 'error';
 }

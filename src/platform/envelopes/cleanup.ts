@@ -16,7 +16,7 @@ export async function cleanup(
   store: Store,
   workspaceId: string,
   clock: Clock,
-  { keepDays, dryRun = false }: CleanupRequest,
+  { keepDays, dryRun = false, signal }: CleanupRequest,
 ): Promise<CleanupReport> {
   if (!Number.isInteger(keepDays) || keepDays < 1) {
     throw new WaybillError('invalid_argument', 'retention keeps a whole number of days, at least one', {
@@ -24,11 +24,19 @@ export async function cleanup(
     });
   }
   const cutOff = clock.now() - keepDays * dayInMicros;
-  const { total, old, oldSpans } = await count(store, workspaceId, cutOff);
-  if (dryRun) return { cutOff, removed: old, kept: total - old, removedSpans: oldSpans, dryRun };
-  const removed = await untilNone(() => deleteEnvelopes(store, workspaceId, cutOff));
-  const removedSpans = await untilNone(() => deleteSpans(store, workspaceId, cutOff));
-  return { cutOff, removed, kept: Math.max(total - removed, 0), removedSpans, dryRun };
+  const { total, old, spans, oldSpans } = await count(store, workspaceId, cutOff);
+  const report = (removed: number, removedSpans: number) => ({
+    cutOff,
+    removed,
+    kept: Math.max(total - removed, 0),
+    removedSpans,
+    keptSpans: Math.max(spans - removedSpans, 0),
+    dryRun,
+  });
+  if (dryRun) return report(old, oldSpans);
+  const removed = await untilNone(() => deleteEnvelopes(store, workspaceId, cutOff), signal);
+  const removedSpans = await untilNone(() => deleteSpans(store, workspaceId, cutOff), signal);
+  return report(removed, removedSpans);
 }
 
 function count(store: Store, workspaceId: string, cutOff: number) {
@@ -39,27 +47,29 @@ function count(store: Store, workspaceId: string, cutOff: number) {
       .where('workspace_id', '=', workspaceId);
     const total = await envelopes.executeTakeFirst();
     const old = await envelopes.where('created_at', '<', cutOff).executeTakeFirst();
-    const oldSpans = await tx.db
+    const allSpans = tx.db
       .selectFrom('span')
       .select((select) => select.fn.countAll().as('count'))
-      .where('workspace_id', '=', workspaceId)
-      .where('ended_at', '<', cutOff)
-      .executeTakeFirst();
+      .where('workspace_id', '=', workspaceId);
+    const spans = await allSpans.executeTakeFirst();
+    const oldSpans = await allSpans.where('ended_at', '<', cutOff).executeTakeFirst();
     return {
       total: Number(total?.count ?? 0),
       old: Number(old?.count ?? 0),
+      spans: Number(spans?.count ?? 0),
       oldSpans: Number(oldSpans?.count ?? 0),
     };
   });
 }
 
-async function untilNone(deleteSome: () => Promise<number>): Promise<number> {
+async function untilNone(deleteSome: () => Promise<number>, signal: AbortSignal | undefined): Promise<number> {
   let sum = 0;
-  for (;;) {
+  while (signal?.aborted !== true) {
     const deleted = await deleteSome();
     sum += deleted;
-    if (deleted < rowsAtOnce) return sum;
+    if (deleted < rowsAtOnce) break;
   }
+  return sum;
 }
 
 function deleteEnvelopes(store: Store, workspaceId: string, cutOff: number): Promise<number> {

@@ -45,6 +45,8 @@ export interface CleanupRequest {
   readonly keepDays: number;
   /** Only counts what would go. */
   readonly dryRun?: boolean;
+  /** Aborted: no further transaction is begun. What is left goes the next time. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CleanupReport {
@@ -52,6 +54,7 @@ export interface CleanupReport {
   readonly removed: number;
   readonly kept: number;
   readonly removedSpans: number;
+  readonly keptSpans: number;
   readonly dryRun: boolean;
 }
 
@@ -60,6 +63,7 @@ export interface CleanupReport {
  * here answers "none" instead.
  */
 export interface ErrorStore {
+  readonly workspaceId: string;
   /** Durable when it resolves. First write wins: storing an envelope again changes nothing. */
   persist(envelope: ErrorEnvelope): Promise<void>;
   /** All or none. @returns how many were new: of n with k duplicates, n - k */

@@ -15,6 +15,7 @@ export function openErrorStore(store: Store, workspaceId: string, clock: Clock =
     return readCounts(store, workspaceId, column, query);
   };
   return {
+    workspaceId,
     persist: (envelope) => store.submit({ statements: [envelopeStatement(envelope, clock.now())] }),
     persistBatch: async (envelopes) => (await import('./insert-batch.ts')).insertBatch(store, envelopes, clock.now()),
     find: async (errorId) => (await queries()).find(store, workspaceId, errorId),

@@ -22,6 +22,8 @@ export interface RemoveRunsRequest extends RunRetention {
   /** Who needs runs for longer. */
   readonly blockers: readonly RunBlocker[];
   readonly actor: string;
+  /** Aborted: no further run is removed. What is left goes the next time. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RemovedRuns {
@@ -54,12 +56,14 @@ export async function removeRuns(
   const gone = new Set<string>();
   const blocked: { readonly run: RunId; readonly why: string }[] = [];
   let removed = 0;
-  for (let below = limits.below; below !== null; ) {
+  const stopped = () => request.signal?.aborted === true;
+  for (let below = limits.below; below !== null && !stopped(); ) {
     const page = await readPage(store, below, limits);
     below = page.next;
     const needed = await findNeeded(request.blockers, page.past);
     const sharers = await findSharers(store, page.past);
     for (const past of page.past) {
+      if (stopped()) break;
       const why = needed.get(past.run) ?? sharedBy(sharers.get(past.run), gone);
       if (why !== undefined) {
         blocked.push({ run: past.run, why });
