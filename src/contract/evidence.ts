@@ -52,71 +52,80 @@ export const terminalEventTypes = [
   'run.canceled',
 ] as const satisfies readonly EventType[];
 
-export const stepReference = z.strictObject({
-  scope: z.array(z.string()),
-  name: z.string(),
-  occurrence: z.int().min(1),
-});
+export const stepReference = z
+  .strictObject({
+    scope: z.array(z.string()),
+    name: z.string(),
+    occurrence: z.int().min(1),
+  })
+  .describe('A step by its place: the scopes around it, its name, and which of that name it is.');
 export type StepReference = z.infer<typeof stepReference>;
 
-/** One line of `ledger.ndjson`. `digest` is over the canonical form of all but `previous` and `digest`. */
-export const ledgerEventSchema = z.strictObject({
-  schema: z.literal('waybill.event.v1'),
-  runId,
-  seq: z.int().min(1),
-  time,
-  type: z.enum(eventTypes),
-  step: stepReference.optional(),
-  attempt: z.int().min(1).optional(),
-  traceId: z.string().regex(idShapes.traceId).optional(),
-  spanId: z.string().regex(idShapes.spanId).optional(),
-  data: z.record(z.string(), json),
-  previous: digest,
-  digest,
-});
+export const ledgerEventSchema = z
+  .strictObject({
+    schema: z.literal('waybill.event.v1'),
+    runId,
+    seq: z.int().min(1),
+    time,
+    type: z.enum(eventTypes),
+    step: stepReference.optional(),
+    attempt: z.int().min(1).optional(),
+    traceId: z.string().regex(idShapes.traceId).optional(),
+    spanId: z.string().regex(idShapes.spanId).optional(),
+    data: z.record(z.string(), json),
+    previous: digest,
+    digest,
+  })
+  .describe('One event of a ledger; `digest` is over the canonical form of all but `previous` and `digest`.');
 export type LedgerEvent = z.infer<typeof ledgerEventSchema>;
 
-export const artifactSchema = z.strictObject({ path: z.string(), size: count, digest });
+export const artifactSchema = z
+  .strictObject({ path: z.string(), size: count, digest })
+  .describe('A file that a step made.');
 
-export const failureSchema = z.strictObject({
-  code: z.string(),
-  message: z.string(),
-  hint: z.string().optional(),
-  retryable: z.boolean(),
-  details: z.record(z.string(), json).optional(),
-});
+export const failureSchema = z
+  .strictObject({
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+    retryable: z.boolean(),
+    details: z.record(z.string(), json).optional(),
+  })
+  .describe('Why a step failed.');
 export type Failure = z.infer<typeof failureSchema>;
 
-/** A value kept apart because it is larger than 64 KiB. */
-export const blobReferenceSchema = z.strictObject({ blob: digest, size: count, preview: z.string() });
+export const blobReferenceSchema = z
+  .strictObject({ blob: digest, size: count, preview: z.string() })
+  .describe('A value kept apart because it is larger than 64 KiB.');
 
-/** The immutable record of one finished step. `number` counts from 1 within the run and never restarts. */
-export const receiptSchema = z.strictObject({
-  schema: z.literal('waybill.receipt.v1'),
-  runId,
-  number: z.int().min(1),
-  task: z.string().nullable(),
-  action: z.string(),
-  step: stepReference,
-  /** First element of the scope inside the key for a run that shares receipts of another; empty otherwise. */
-  root: z.string(),
-  idempotencyKey,
-  snapshot: digest.nullable(),
-  inputs: json,
-  expectedOutputs: z.array(z.string()),
-  outcome: z.enum(['succeeded', 'failed']),
-  outputs: json.optional(),
-  outputsBlob: blobReferenceSchema.optional(),
-  failure: failureSchema.optional(),
-  artifacts: z.array(artifactSchema),
-  attempts: z.int().min(1),
-  /** First and last `seq` of the events that belong to this step's final attempt. */
-  events: z.strictObject({ first: z.int().min(1), last: z.int().min(1) }),
-  startedAt: time,
-  finishedAt: time,
-  treeAfter: digest.nullable(),
-  redactions: count,
-});
+export const receiptSchema = z
+  .strictObject({
+    schema: z.literal('waybill.receipt.v1'),
+    runId,
+    number: z.int().min(1),
+    task: z.string().nullable(),
+    action: z.string(),
+    step: stepReference,
+    /** First element of the scope inside the key for a run that shares receipts of another; empty otherwise. */
+    root: z.string(),
+    idempotencyKey,
+    snapshot: digest.nullable(),
+    inputs: json,
+    expectedOutputs: z.array(z.string()),
+    outcome: z.enum(['succeeded', 'failed']),
+    outputs: json.optional(),
+    outputsBlob: blobReferenceSchema.optional(),
+    failure: failureSchema.optional(),
+    artifacts: z.array(artifactSchema),
+    attempts: z.int().min(1),
+    /** First and last `seq` of the events that belong to this step's final attempt. */
+    events: z.strictObject({ first: z.int().min(1), last: z.int().min(1) }),
+    startedAt: time,
+    finishedAt: time,
+    treeAfter: digest.nullable(),
+    redactions: count,
+  })
+  .describe('The immutable record of one finished step. `number` counts from 1 within the run and never restarts.');
 export type Receipt = z.infer<typeof receiptSchema>;
 
 const known = <T extends z.ZodType>(value: T) =>
@@ -125,37 +134,38 @@ const known = <T extends z.ZodType>(value: T) =>
     z.strictObject({ known: z.literal(false), reason: z.string() }),
   ]);
 
-/** Where a run comes from; captured once, when it starts. */
-export const provenanceSchema = z.strictObject({
-  checkout: z.strictObject({
-    name: known(z.string()),
-    remote: known(z.string()),
-    commit: known(z.string()),
-    branch: known(z.string()),
-    dirty: known(z.boolean()),
-    readAt: time,
-  }),
-  versions: z.record(z.string(), z.string()),
-  configDigest: digest.nullable(),
-  workflow: z.strictObject({ name: z.string(), version: z.string().nullable(), codeDigest: digest.nullable() }),
-  /** The tool that a run of the workflow `tool` was asked to call; each step says what it then called. */
-  tool: z
-    .strictObject({
-      id: z.string(),
-      version: z.string(),
-      descriptionDigest: digest,
-      inputSchemaDigest: digest,
-      outputSchemaDigest: digest,
-    })
-    .nullable()
-    .optional(),
-  /** Hash of the name of the machine under the key of the workspace; only where it is configured. */
-  hostHash: digest.nullable().optional(),
-  inputDigest: digest,
-  platform: z.strictObject({ os: z.string(), arch: z.string(), node: z.string() }),
-  envFingerprint: digest,
-  containment: z.strictObject({ how: z.enum(['contained', 'swept', 'unknown']), means: z.string() }),
-});
+export const provenanceSchema = z
+  .strictObject({
+    checkout: z.strictObject({
+      name: known(z.string()),
+      remote: known(z.string()),
+      commit: known(z.string()),
+      branch: known(z.string()),
+      dirty: known(z.boolean()),
+      readAt: time,
+    }),
+    versions: z.record(z.string(), z.string()),
+    configDigest: digest.nullable(),
+    workflow: z.strictObject({ name: z.string(), version: z.string().nullable(), codeDigest: digest.nullable() }),
+    /** The tool that a run of the workflow `tool` was asked to call; each step says what it then called. */
+    tool: z
+      .strictObject({
+        id: z.string(),
+        version: z.string(),
+        descriptionDigest: digest,
+        inputSchemaDigest: digest,
+        outputSchemaDigest: digest,
+      })
+      .nullable()
+      .optional(),
+    /** Hash of the name of the machine under the key of the workspace; only where it is configured. */
+    hostHash: digest.nullable().optional(),
+    inputDigest: digest,
+    platform: z.strictObject({ os: z.string(), arch: z.string(), node: z.string() }),
+    envFingerprint: digest,
+    containment: z.strictObject({ how: z.enum(['contained', 'swept', 'unknown']), means: z.string() }),
+  })
+  .describe('Where a run comes from; captured once, when it starts.');
 export type RunProvenance = z.infer<typeof provenanceSchema>;
 
 export const runStates = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'canceled'] as const;

@@ -41,7 +41,16 @@ export const idempotencyKeyHeader = 'idempotency-key';
 export const idempotencyReplayedHeader = 'idempotency-replayed';
 
 // What may be left out is left out by callers of the client too: `prefault` makes it optional and changes no answer.
-const keyed = z.looseObject({ [idempotencyKeyHeader]: z.string().min(1).max(255).optional() }).prefault({});
+const keyed = z
+  .looseObject({
+    [idempotencyKeyHeader]: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe('Makes repeating safe: the same key with the same request gets the first answer again.'),
+  })
+  .prefault({});
 const waiting = z.object({ waitMs }).prefault({});
 const route = (role: Role, ...problems: ErrorCode[]) => oc.$meta<RouteMeta>({ role, problems });
 const reading = (...problems: ErrorCode[]) => route('reader', ...problems);
@@ -59,6 +68,7 @@ const madeOrFound = z.object({
     z.literal(200).describe('No new run: the one this request, or an earlier one with the same key, is about.'),
   ]),
   headers: z.looseObject({
+    location: z.string().optional().describe('The path of the run.'),
     [idempotencyReplayedHeader]: z.literal('true').optional().describe('The answer is that of an earlier request.'),
   }),
   body: runAnswerSchema,
@@ -210,7 +220,11 @@ export const contract = {
         summary: 'Show a tool with its schemas',
         ...detailed,
       })
-      .input(z.object({ params: z.strictObject({ toolId: z.string().min(1).max(128) }) }))
+      .input(
+        z.object({
+          params: z.strictObject({ toolId: z.string().min(1).max(128).describe('As `listTools` gives it.') }),
+        }),
+      )
       .output(toolDetailSchema),
   },
   tokens: {
@@ -244,7 +258,9 @@ export const contract = {
         summary: 'Revoke a token',
         ...detailed,
       })
-      .input(z.object({ params: z.strictObject({ tokenId: z.string() }) }))
+      .input(
+        z.object({ params: z.strictObject({ tokenId: z.string().describe('The `id` of the token, not the token.') }) }),
+      )
       .output(tokenSchema),
   },
   capabilities: reading()

@@ -59,25 +59,30 @@ export function problemType(code: ErrorCode): string {
 
 const codes = Object.keys(errorCodes).filter((code): code is ErrorCode => Object.hasOwn(errorCodes, code));
 
-/** One thing that is wrong with a request: `path` as in `input.files[0].name`, empty for the whole. */
-export const issueSchema = z.strictObject({ path: z.string(), message: z.string() });
+export const issueSchema = z
+  .strictObject({
+    path: z.string().describe('As `body.input.files[0].name`; empty for the whole.'),
+    message: z.string(),
+  })
+  .describe('One thing that is wrong with a request.');
 export type Issue = z.infer<typeof issueSchema>;
 
-/** An error as every route answers it: RFC 9457, `application/problem+json`. */
-export const problemSchema = z.strictObject({
-  type: z.string(),
-  title: z.string(),
-  status: z.int().min(400).max(599),
-  detail: z.string(),
-  /** The path that was asked for. */
-  instance: z.string(),
-  code: z.enum(codes),
-  /** What to do next. */
-  hint: z.string().nullable(),
-  issues: z.array(issueSchema),
-  /** Under which operators find what is known of it; null when nothing was kept. */
-  errorId: z.string().regex(idShapes.envelope).nullable(),
-  /** The W3C trace id of the request. */
-  correlationId: z.string().regex(idShapes.traceId).nullable(),
-});
+export const problemSchema = z
+  .strictObject({
+    type: z.string().describe('`urn:waybill:problem:<code>`.'),
+    title: z.string().describe('What kind of problem it is, in words; the same for one status.'),
+    status: z.int().min(400).max(599),
+    detail: z.string().describe('What is wrong, this time.'),
+    instance: z.string().describe('The path that was asked for.'),
+    code: z.enum(codes).describe('What programs look at: codes are never renamed. Expect ones you do not know.'),
+    hint: z.string().nullable().describe('What to do next.'),
+    issues: z.array(issueSchema),
+    errorId: z
+      .string()
+      .regex(idShapes.envelope)
+      .nullable()
+      .describe('Under which operators find what is known of it; null when nothing was kept.'),
+    correlationId: z.string().regex(idShapes.traceId).nullable().describe('The W3C trace id of the request.'),
+  })
+  .describe('An error as every route answers it: RFC 9457.');
 export type Problem = z.infer<typeof problemSchema>;

@@ -4,33 +4,37 @@ import { toolDescriptionSchema } from '../tool.ts';
 
 const digest = z.string().regex(idShapes.digest);
 
-/** A tool as one row of a list. */
-export const toolSummarySchema = z.strictObject({
+const toolSummaryShape = {
   id: z.string(),
   version: z.string(),
   title: z.string(),
   description: z.string(),
   kind: z.enum(['command', 'function']),
   sideEffects: z.enum(['none', 'workspace', 'external']),
-  /** False when the workspace does not grant what it needs; then `reason` says what. */
-  available: z.boolean(),
+  available: z.boolean().describe('False when the workspace does not grant what it needs; then `reason` says what.'),
   reason: z.string().nullable(),
-});
+};
+
+export const toolSummarySchema = z.strictObject(toolSummaryShape).describe('A tool in short.');
 export type ToolSummary = z.infer<typeof toolSummarySchema>;
 
-/** Everything about a tool, its schemas included. */
-export const toolDetailSchema = toolSummarySchema.extend({
-  descriptor: toolDescriptionSchema,
-  /** Over the bytes of `tool.json`. */
-  descriptionDigest: digest,
-  inputSchemaDigest: digest,
-  outputSchemaDigest: digest,
-});
+export const toolDetailSchema = z
+  .strictObject({
+    ...toolSummaryShape,
+    descriptor: toolDescriptionSchema,
+    descriptionDigest: digest.describe('Over the bytes of `tool.json`.'),
+    inputSchemaDigest: digest,
+    outputSchemaDigest: digest,
+  })
+  .describe('Everything about a tool, its schemas included.');
 export type ToolDetail = z.infer<typeof toolDetailSchema>;
 
-export const toolListSchema = z.strictObject({
-  tools: z.array(toolSummarySchema),
-  /** Descriptions that cannot be used, each with its file and why: none is skipped in silence. */
-  invalid: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
-});
+export const toolListSchema = z
+  .strictObject({
+    tools: z.array(toolSummarySchema),
+    invalid: z
+      .array(z.strictObject({ file: z.string(), reason: z.string() }))
+      .describe('Descriptions that cannot be used, each with its file and why.'),
+  })
+  .describe('The tools of the workspace, by id.');
 export type ToolList = z.infer<typeof toolListSchema>;
