@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
 import type { Program } from '../surfaces/cli/program.ts';
 import { openWorkspace } from './open-workspace.ts';
-import { runRetention } from './run-retention.ts';
 
 /** Without a token, whoever may use this machine's files is who acts. */
 const actor = `local:${userInfo().uid}`;
@@ -28,7 +27,10 @@ export async function openProgram(workspace: Workspace, open: AsyncDisposableSta
     workspace,
     evidence: projector,
     papers: createPapers(engine, actor, folder),
-    runRetention: (request) => runRetention(errorStore, configuration, request),
+    runRetention: async (request) => {
+      const { runRetention } = await import('../workers/run-retention.ts');
+      return runRetention({ engine, errorStore, configuration }, { ...request, actor });
+    },
     close: () => projector.close(),
   });
 }

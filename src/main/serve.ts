@@ -22,7 +22,7 @@ const lastAnswersMs = 2_000;
 /** The daemon of a workspace: HTTP surface, run worker and retention on one store, until it is told to stop. */
 export async function serve(workspace: Workspace, options: ServeOptions, open: AsyncDisposableStack): Promise<void> {
   const opened = await openWorkspace(workspace, options, open);
-  const { engine, capture, tools } = opened;
+  const { engine, errorStore, capture, tools } = opened;
   const configuration = {
     ...opened.configuration,
     daemon: {
@@ -74,14 +74,23 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     await writeDaemonFile(workspace, { ...serving, version, startedAt: new Date().toISOString() });
     worker.start();
     await options.ready(serving);
+    // Its first pass is minutes away: it is loaded when everything else is up.
+    const { RetentionWorker } = await import('../workers/retention.ts');
+    const retention = new RetentionWorker({ engine, errorStore, configuration, report: report('retention'), log });
+    retention.start();
     await aborted(options.stop);
     options.now.addEventListener('abort', () => void worker.drain(0));
-    await worker.drain(options.now.aborted ? 0 : daemon.drainMs);
+    await Promise.all([retention.close(), worker.drain(options.now.aborted ? 0 : daemon.drainMs)]);
   } finally {
     await server.close(lastAnswersMs);
     await removeDaemonFile(workspace, process.pid);
     await projector.close();
   }
+}
+
+/** In the form of the surface's own log. */
+function log(msg: string): void {
+  process.stderr.write(`${JSON.stringify({ level: 30, time: Date.now(), component: 'retention', msg })}\n`);
 }
 
 function draining(): WaybillError {

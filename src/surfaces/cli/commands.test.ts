@@ -373,9 +373,11 @@ describe('tools', () => {
 
   test('F33 retention run says what it removed, kept and why', async () => {
     const tables = [{ table: 'infra_error_events', removed: 3, kept: 9, reason: 'older than 90 days' }];
-    const retention = recorded(({ dryRun }: { dryRun: boolean }) => ({ dryRun, tables }));
+    const blocked = [{ run: 'run-1', why: 'version v1 was built by it' }];
+    const retention = recorded(({ dryRun }: { dryRun: boolean }) => ({ dryRun, tables, blocked }));
     const ran = await cli(['retention', 'run', '--dry-run'], { program: { runRetention: retention.fn } });
     expect(retention.calls).toEqual([[{ dryRun: true }]]);
     expect(ran.stdout).toMatch(/would remove[\s\S]*infra_error_events +3 +9 +older than 90 days/);
+    expect(ran.stdout).toMatch(/kept beyond its time[\s\S]*run-1 +version v1 was built by it/);
   });
 });

@@ -163,6 +163,8 @@ export interface RetentionReport {
     readonly kept: number;
     readonly reason: string;
   }[];
+  /** Runs past their time that are kept because something needs them. */
+  readonly blocked: readonly { readonly run: string; readonly why: string }[];
 }
 
 /** What the command line runs on: main.ts gives the real one. */

@@ -28,7 +28,10 @@ Examples:
             String(kept),
             reason,
           ]);
-          return table(['table', report.dryRun ? 'would remove' : 'removed', 'kept', 'why'].map(dim), rows);
+          const head = ['table', report.dryRun ? 'would remove' : 'removed', 'kept', 'why'].map(dim);
+          const blocked = report.blocked.map(({ run, why }) => [run, why]);
+          if (blocked.length === 0) return table(head, rows);
+          return `${table(head, rows)}\n\n${table(['kept beyond its time', 'why'].map(dim), blocked)}`;
         },
       );
     });
