@@ -66,7 +66,7 @@ function contextOf(request: FastifyRequest, reply: FastifyReply): RequestContext
     caller,
     gone: () => {
       const controller = new AbortController();
-      reply.raw.once('close', () => controller.abort());
+      reply.raw.once('close', () => controller.abort('closed'));
       return controller.signal;
     },
   };

@@ -65,6 +65,8 @@ export interface TestServer extends AsyncDisposable {
   readonly tokens: Readonly<Record<Role, string>>;
   readonly spans: readonly Span[];
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
+  /** Ends this process as SIGKILL does, and starts another one on the same store. */
+  restart(): Promise<void>;
 }
 
 /** All tables the daemon has, for stores that a test opens itself. */
@@ -76,19 +78,59 @@ const echo = { source: 'export default (input) => input;' };
 
 /** The real server over a real socket, on a test world: real store, tokens, tools and envelopes. */
 export async function openTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { works = true, listen = { socket: null, port: 0 } } = options;
+  const { agents = {}, workflows = [] } = options;
   const box: { world?: TestWorld } = {};
   const openStore =
-    options.openStore ??
-    (() => openSqliteStore({ path: box.world?.databasePath ?? '', migrations: [...daemonTables()] }));
-  const { agents = {}, workflows = [] } = options;
+    options.openStore ?? (() => openSqliteStore({ path: box.world?.databasePath ?? '', migrations: daemonTables() }));
   const world = await openTestWorld({ agents, openStore, workflows: [toolWorkflow, ...workflows] });
   box.world = world;
   await writeTools(world.root, { echo, ...options.tools });
+  let now = await startDaemon(world, options);
+  const made: Partial<Record<Role, string>> = {};
+  for (const role of roles) made[role] = (await now.parts.tokens.make({ name: `the-${role}`, role }, 'test')).token;
+  const tokens = { reader: made.reader ?? '', writer: made.writer ?? '', admin: made.admin ?? '' };
+  return {
+    get server() {
+      return now.server;
+    },
+    get parts() {
+      return now.parts;
+    },
+    get process() {
+      return now.process;
+    },
+    get errorStore() {
+      return now.errorStore;
+    },
+    get spans() {
+      return now.spans;
+    },
+    world,
+    tokens,
+    ask: (method, path, asked = {}) => {
+      const as = asked.as === undefined ? 'writer' : asked.as;
+      return ask(now.server, method, path, as === null ? null : tokens[as], asked);
+    },
+    restart: async () => {
+      now.process.die();
+      await now.server.close(0);
+      now = await startDaemon(world, options);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await now.server.close(1_000);
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One process with everything a daemon has but a worker: runs are begun by whoever submits them. */
+async function startDaemon(world: TestWorld, options: TestServerOptions) {
+  const { works = true, listen = { socket: null, port: 0 } } = options;
   const configuration = parseConfiguration(options.configuration ?? {});
+  const { maxQueue } = configuration.daemon;
   const workspace = { root: world.root, configurationPath: null };
-  const catalog = createToolCatalog(workspace, configuration);
-  const process = await world.start({ tools: catalog });
+  const tools = createToolCatalog(workspace, configuration);
+  const process = await world.start({ tools });
   const { engine, runs } = process;
   const errors = new ErrorCapture({
     workspaceId: 'ws_test',
@@ -99,22 +141,17 @@ export async function openTestServer(options: TestServerOptions = {}): Promise<T
   });
   const errorStore = openErrorStore(engine.store, 'ws_test');
   await errors.attach(errorStore);
-  const tokens = openTokens(engine.store, engine.clock);
-  const made = await Promise.all(roles.map(async (role) => tokens.make({ name: `the-${role}`, role }, 'test')));
   const spans: Span[] = [];
   const given: HttpParts = {
     engine,
     workspace,
     configuration,
-    tools: catalog,
-    tokens,
+    tools,
+    tokens: openTokens(engine.store, engine.clock),
     submit: async (request) => {
-      const { maxQueue } = configuration.daemon;
       const submitted = await submitRun(engine, { maxQueue }, request, { hold: works });
-      if (submitted.claimed !== null) {
-        const { outcome } = await runs.work(submitted.claimed);
-        outcome?.catch(() => {});
-      }
+      // As the worker does: whoever submits does not wait for the work.
+      if (submitted.claimed !== null) void runs.work(submitted.claimed).catch(() => {});
       return submitted;
     },
     wake: () => {},
@@ -128,26 +165,7 @@ export async function openTestServer(options: TestServerOptions = {}): Promise<T
     version: '0.0.0-test',
   };
   const parts = { ...given, ...options.parts?.(given) };
-  const server = await startHttpServer(parts, listen);
-  const tokenOf = (role: Role) => made[roles.indexOf(role)]?.token ?? '';
-  const known = { reader: tokenOf('reader'), writer: tokenOf('writer'), admin: tokenOf('admin') };
-  return {
-    server,
-    parts,
-    process,
-    world,
-    errorStore,
-    tokens: known,
-    spans,
-    ask: (method, path, asked = {}) => {
-      const as = asked.as === undefined ? 'writer' : asked.as;
-      return ask(server, method, path, as === null ? null : known[as], asked);
-    },
-    [Symbol.asyncDispose]: async () => {
-      await server.close(1_000);
-      await world[Symbol.asyncDispose]();
-    },
-  };
+  return { parts, process, errorStore, spans, server: await startHttpServer(parts, listen) };
 }
 
 async function writeTools(root: string, tools: NonNullable<TestServerOptions['tools']>): Promise<void> {

@@ -1,0 +1,26 @@
+import { runTables, type TestWorldOptions } from '../../src/domain/runs/testing/engine.ts';
+import { workspaceMigrations } from '../../src/domain/workspace/migrations.ts';
+import { openPostgresStore } from '../../src/platform/store/postgres/open.ts';
+import { type TestDatabase, testDatabase } from '../postgres/test-database.ts';
+
+const databases: TestDatabase[] = [];
+
+/** How a test world opens its store, by the name of the engine: for `describe.each`. */
+export const bothStores: readonly (readonly [string, () => Promise<Pick<TestWorldOptions, 'openStore'>>])[] = [
+  ['SQLite', async () => ({})],
+  [
+    'PostgreSQL',
+    async () => {
+      const database = await testDatabase();
+      databases.push(database);
+      const { connection } = database;
+      const role = `program_${connection.database}`;
+      const migrations = [...runTables(), ...workspaceMigrations()];
+      return { openStore: () => openPostgresStore({ connection, migrations, role, poolSize: 4 }) };
+    },
+  ],
+];
+
+export async function dropDatabases(): Promise<void> {
+  await Promise.all(databases.splice(0).map((database) => database.drop()));
+}
