@@ -95,9 +95,13 @@ describe('defineConfig', () => {
       roles: { builder: null, reviewer: null, specMaintainer: null },
       maxIterations: 5,
       snapshot: { include: [], exclude: [] },
-      evidence: 'files',
+      evidence: null,
       store: { engine: 'sqlite' },
       redact: { env: [], patterns: [] },
+      daemon: { concurrency: 16, maxQueue: 1000, drainMs: 10_000, heartbeatMs: 15_000, bodyBytes: 16_777_216 },
+      tools: { permissions: ['workspace.read', 'workspace.write', 'network'], concurrency: {} },
+      retention: { runDays: null, runCount: null, envelopeDays: 90 },
+      provenance: { hostHash: false },
       tests: { allowedFailures: [] },
     });
   });

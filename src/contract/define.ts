@@ -32,7 +32,7 @@ export function defineWorkflow<I>(name: string, ...parts: Parts<I>): AnyWorkflow
   parseId('name', name);
   if (hasSchema(parts)) return withSchema(name, ...parts);
   const [options, fn] = parts.length === 1 ? [{}, parts[0]] : parts;
-  return { ...facts(name, options), problems: () => [], start: async (run, input) => fn(run, input) };
+  return { ...facts(name, options, fn), problems: () => [], start: async (run, input) => fn(run, input) };
 }
 
 function hasSchema<I>(parts: Parts<I>): parts is [options: SchemaOptions<I>, fn: Workflow<I>['fn']] {
@@ -41,7 +41,7 @@ function hasSchema<I>(parts: Parts<I>): parts is [options: SchemaOptions<I>, fn:
 
 function withSchema<I>(name: string, options: SchemaOptions<I>, fn: Workflow<I>['fn']): AnyWorkflow {
   return {
-    ...facts(name, options),
+    ...facts(name, options, fn),
     problems: (input) => {
       const parsed = options.input.safeParse(input);
       return parsed.success ? [] : shapeProblems(parsed.error.issues);
@@ -64,6 +64,7 @@ function withSchema<I>(name: string, options: SchemaOptions<I>, fn: Workflow<I>[
 function facts(
   name: string,
   options: Omit<WorkflowOptions<unknown>, 'input'>,
-): Pick<AnyWorkflow, 'name' | 'snapshot' | 'version'> {
-  return { name, snapshot: options.snapshot ?? 'list', version: options.version ?? null };
+  fn: { toString(): string },
+): Pick<AnyWorkflow, 'name' | 'snapshot' | 'version' | 'code'> {
+  return { name, snapshot: options.snapshot ?? 'list', version: options.version ?? null, code: fn.toString() };
 }

@@ -170,6 +170,8 @@ export interface AnyWorkflow {
   readonly name: string;
   readonly snapshot: 'list' | 'content' | 'none';
   readonly version: string | null;
+  /** The text of its function, whose digest a run records. */
+  readonly code?: string;
   /** Checks the input and starts the function. @throws WaybillError `invalid_input` with each problem's path. */
   start(run: RunContext, input: JsonValue): Promise<JsonValue | undefined>;
   /** The problems of an input, before anything is started. */

@@ -22,18 +22,21 @@ type Captured = RunProvenance & {
 
 /** Where this run comes from, as it is now: captured once, when the run starts, and never changed after. */
 export async function captureProvenance(engine: Engine, workflow: AnyWorkflow, input: JsonValue): Promise<Captured> {
-  const facts = await engine.checkout.facts(engine.workspace.root);
+  const [facts, tool] = await Promise.all([
+    engine.checkout.facts(engine.workspace.root),
+    toolOf(engine, workflow, input),
+  ]);
   const { name, remote, commit, branch, dirty } = facts;
   return {
     checkout: { name, remote, commit, branch, dirty, readAt: formatTime(facts.readAt) },
     versions: { ...engine.versions },
     configDigest: engine.workspace.configDigest,
     workflow: { name: workflow.name, version: workflow.version, codeDigest: codeDigest(workflow) },
-    tool: await toolOf(engine, workflow, input),
+    tool,
     hostHash: engine.hostHash,
     inputDigest: digestOf(canonicalJson(input)),
     platform,
-    envFingerprint: fingerprint(engine),
+    envFingerprint: tool === null ? fingerprint(engine) : fingerprintWith(engine, tool),
     containment: { ...engine.processes.containment },
   };
 }
@@ -57,13 +60,18 @@ async function toolOf(engine: Engine, workflow: AnyWorkflow, input: JsonValue): 
 }
 
 function codeDigest(workflow: AnyWorkflow): Digest {
-  const digest = codeDigests.get(workflow) ?? digestOf(workflow.start.toString());
+  const digest = codeDigests.get(workflow) ?? digestOf(workflow.code ?? workflow.start.toString());
   codeDigests.set(workflow, digest);
   return digest;
 }
 
+/** Of what a run without a tool runs on. */
 function fingerprint(engine: Engine): Digest {
   const digest = fingerprints.get(engine) ?? digestOf(canonicalJson({ ...platform, versions: { ...engine.versions } }));
   fingerprints.set(engine, digest);
   return digest;
+}
+
+function fingerprintWith(engine: Engine, { id, version }: NonNullable<Captured['tool']>): Digest {
+  return digestOf(canonicalJson({ ...platform, versions: { ...engine.versions }, tool: { id, version } }));
 }

@@ -19,7 +19,16 @@ import type { Store } from '../../../platform/store/store.ts';
 import type { Engine, FailureReport } from '../engine.ts';
 import { LeaseKeeper } from '../lease/lease-keeper.ts';
 import { runMigrations } from '../migrations.ts';
-import type { AgentPort, AgentSettings, CommandPort, HostPort, Snapshot, SnapshotEntry, ToolPort } from '../ports.ts';
+import type {
+  AgentPort,
+  AgentSettings,
+  CheckoutPort,
+  CommandPort,
+  HostPort,
+  Snapshot,
+  SnapshotEntry,
+  ToolPort,
+} from '../ports.ts';
 import { Runs } from '../runs.ts';
 import { snapshotDigest } from '../snapshots/differences.ts';
 
@@ -37,6 +46,8 @@ export interface TestWorldOptions {
   readonly command?: CommandPort['run'];
   /** The tools there are; without it every one is unknown. */
   readonly tools?: ToolPort;
+  /** Facts about the checkout; nothing but a name unless given. */
+  readonly checkout?: CheckoutPort;
   /** What of this process's environment reaches a command; nothing unless given. */
   readonly environment?: Engine['environment'];
   /** What the machine of the process is called, hashed. */
@@ -128,7 +139,7 @@ function startProcess(options: TestWorldOptions, { data, root, living, store }: 
     commands: { run: options.command ?? noCommand },
     agents: functionAgents,
     snapshots: { capture: async () => captureFolder(root) },
-    checkout: {
+    checkout: options.checkout ?? {
       facts: async () => ({
         name: { known: true, value: 'test' },
         remote: unknown,
