@@ -1,0 +1,332 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bothStores, dropDatabases } from '../../test/support/both-stores.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { defineWorkflow } from '../contract/define.ts';
+import { WaybillError } from '../contract/errors.ts';
+import type { RunId } from '../contract/ids.ts';
+import type { AnyWorkflow } from '../contract/workflow.ts';
+import { enqueueRun } from '../domain/runs/queue/enqueue-run.ts';
+import { queueCounts } from '../domain/runs/queue/queue-counts.ts';
+import { requestRun } from '../domain/runs/requests.ts';
+import { openTestWorld, type TestProcess } from '../domain/runs/testing/engine.ts';
+import { eventsOf } from '../domain/runs/testing/look.ts';
+import { allRuns, ledgerFaults, openRuns } from './testing/run-facts.ts';
+import { startWorking, submitTo } from './testing/working-process.ts';
+
+afterAll(dropDatabases);
+const actor = 'me';
+
+/** A workflow of one step that a test lets go, and how many of it are at work at once. */
+class Gate {
+  readonly began: string[] = [];
+  atWork = 0;
+  most = 0;
+  readonly #waiting: (() => void)[] = [];
+  #open = false;
+
+  workflow(name = 'gated'): AnyWorkflow {
+    return defineWorkflow(name, { snapshot: 'none' }, async (run, input) => {
+      await run.step('work', {}, async ({ signal }) => {
+        this.began.push(String(input));
+        this.atWork += 1;
+        this.most = Math.max(this.most, this.atWork);
+        try {
+          await new Promise<void>((resolve, reject) => {
+            if (this.#open) resolve();
+            this.#waiting.push(resolve);
+            signal.addEventListener('abort', () => reject(signal.reason));
+          });
+          return null;
+        } finally {
+          this.atWork -= 1;
+        }
+      });
+      return run.step('after', {}, () => 'done');
+    });
+  }
+
+  letOneGo(): void {
+    this.#waiting.shift()?.();
+  }
+
+  open(): void {
+    this.#open = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+function settled(process: TestProcess) {
+  return eventually('every run is finished', async () => ((await openRuns(process)) === 0 ? true : undefined), 20_000);
+}
+
+async function stateOf(process: TestProcess, runId: RunId): Promise<string | undefined> {
+  return (await allRuns(process.engine.store)).find(({ id }) => id === runId)?.state;
+}
+
+function inState(process: TestProcess, runId: RunId, state: string) {
+  return eventually(
+    `the run is ${state}`,
+    async () => ((await stateOf(process, runId)) === state ? true : undefined),
+    20_000,
+  );
+}
+
+describe.each(bothStores)('a worker on %s', (_, where) => {
+  test('D5 never more runs are at work than there are places, nor more of a tool than its limit on the whole store', async () => {
+    const gate = new Gate();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const options = { concurrency: 3, toolLimits: { scarce: 2 } };
+    const workers = [await startWorking(world, options), await startWorking(world, options)];
+    const [first] = workers;
+    if (first === undefined) throw new Error('no worker');
+    const scarce = Array.from({ length: 8 }, (_, index) =>
+      submitTo(first, { workflow: 'gated', input: `scarce ${index}`, tool: 'scarce', priority: 1 }),
+    );
+    const plain = Array.from({ length: 8 }, (_, index) =>
+      submitTo(first, { workflow: 'gated', input: `plain ${index}` }),
+    );
+    await Promise.all([...scarce, ...plain]);
+    await eventually('all places are taken', () => (gate.atWork === 6 ? true : undefined), 20_000);
+    // Those of the tool go first and still leave the other places to what may use them.
+    expect(gate.began.filter((name) => name.startsWith('scarce'))).toHaveLength(2);
+    expect(await queueCounts(first.engine.store)).toEqual({ queued: 10, running: 6, resting: 0, parked: 0 });
+    let mostScarce = 0;
+    const look = setInterval(() => {
+      const scarceAtWork = workers.reduce((sum, { worker }) => sum + worker.statistics.held, 0);
+      mostScarce = Math.max(mostScarce, scarceAtWork);
+    }, 5);
+    for (let gone = 0; gone < 16; gone++) {
+      await eventually('one more is at work', () => (gate.atWork > 0 ? true : undefined), 20_000);
+      gate.letOneGo();
+      await delay(5);
+    }
+    gate.open();
+    await settled(first);
+    clearInterval(look);
+    expect(gate.most).toBeLessThanOrEqual(6);
+    expect(mostScarce).toBeLessThanOrEqual(6);
+    expect(gate.began).toHaveLength(16);
+    expect(ledgerFaults(await allRuns(first.engine.store))).toEqual([]);
+  });
+
+  test('D5 what has the higher priority goes first, then what is older; a full queue refuses', async () => {
+    const gate = new Gate();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const submitter = await world.start();
+    const submit = (input: string, priority: number) => submitTo(submitter, { workflow: 'gated', input, priority }, 5);
+    for (const [input, priority] of [
+      ['low, old', 0],
+      ['low, young', 0],
+      ['high, old', 7],
+      ['negative', -3],
+      ['high, young', 7],
+    ] as const) {
+      await submit(input, priority);
+    }
+    await expect(submit('one too many', 9)).rejects.toMatchObject({ code: 'queue_full' });
+    gate.open();
+    const { worker } = await startWorking(world, { concurrency: 1 });
+    await settled(submitter);
+    expect(gate.began).toEqual(['high, old', 'high, young', 'low, old', 'low, young', 'negative']);
+    await submit('there is room again', 0);
+    await settled(submitter);
+    expect((await worker.drain(1_000)).failed).toBe(0);
+  });
+
+  test('D7 a queued run that is canceled is never started, and canceling it twice equals once', async () => {
+    const gate = new Gate();
+    gate.open();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const submitter = await world.start();
+    const runId = await submitTo(submitter, { workflow: 'gated' });
+    const cancel = () => requestRun(submitter.engine, runId, { kind: 'cancel', comment: 'no' }, { actor });
+    expect(await cancel()).toMatchObject({ outcome: 'done', state: 'canceled' });
+    const events = await eventsOf(submitter, runId);
+    expect(await cancel()).toMatchObject({ outcome: 'unchanged', state: 'canceled' });
+    expect(await eventsOf(submitter, runId)).toEqual(events);
+    const other = await submitTo(submitter, { workflow: 'gated', input: 'other' });
+    const { worker } = await startWorking(world);
+    await inState(submitter, other, 'succeeded');
+    expect(gate.began).toEqual(['other']);
+    expect((await eventsOf(submitter, runId)).map(({ type }) => type)).not.toContain('run.started');
+    expect(worker.statistics.held).toBe(0);
+  });
+
+  test('D7 a run at work that is canceled from another process ends at once, and its place is free', async () => {
+    const gate = new Gate();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const { worker, reported } = await startWorking(world, { concurrency: 1 });
+    const submitter = await world.start();
+    const runId = await submitTo(submitter, { workflow: 'gated', input: 'first' });
+    await eventually('it is at work', () => (gate.atWork === 1 ? true : undefined));
+    const cancel = () => requestRun(submitter.engine, runId, { kind: 'cancel', comment: null }, { actor });
+    const answers = await Promise.all([cancel(), cancel()]);
+    expect(answers.map(({ state }) => state)).toEqual(['canceled', 'canceled']);
+    gate.open();
+    await submitTo(submitter, { workflow: 'gated', input: 'second' });
+    await settled(submitter);
+    expect(gate.began).toEqual(['first', 'second']);
+    const types = (await eventsOf(submitter, runId)).map(({ type }) => type);
+    expect(types.filter((type) => type === 'run.canceled')).toHaveLength(1);
+    expect(types.at(-1)).toBe('run.canceled');
+    expect(reported).toEqual([]);
+    await worker.drain(0);
+  });
+
+  test('D9 a drain lets finish what can, and hands over the rest to a worker that goes on at once', async () => {
+    const [short, long] = [new Gate(), new Gate()];
+    const workflows = [short.workflow('short'), long.workflow('long')];
+    await using world = await openTestWorld({ workflows, ...(await where()) });
+    const first = await startWorking(world);
+    const quick = await submitTo(first, { workflow: 'short' });
+    const slow = await submitTo(first, { workflow: 'long' });
+    await eventually('both are at work', () => (short.atWork + long.atWork === 2 ? true : undefined));
+    const drained = first.worker.drain(400);
+    const late = await submitTo(first, { workflow: 'short', input: 'late' });
+    short.open();
+    expect(await drained).toEqual({ ended: 1, handedOver: 1, failed: 0 });
+    expect(first.worker.statistics).toMatchObject({ held: 0, draining: true });
+    expect(await stateOf(first, quick)).toBe('succeeded');
+    expect(await stateOf(first, late)).toBe('queued');
+    long.open();
+    const second = await startWorking(world);
+    await settled(second);
+    expect(await stateOf(second, slow)).toBe('succeeded');
+    expect((await eventsOf(second, slow)).map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['run.interrupted', 'run.resumed', 'run.succeeded']),
+    );
+    expect(long.began).toHaveLength(2);
+    expect(short.began).toHaveLength(2);
+    expect([...first.reported, ...second.reported]).toEqual([]);
+  });
+
+  test('D9 a second drain waits for nothing any more', async () => {
+    const gate = new Gate();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const { worker, engine } = await startWorking(world);
+    await submitTo({ ...(await world.start()), engine }, { workflow: 'gated' });
+    await eventually('it is at work', () => (gate.atWork === 1 ? true : undefined));
+    const first = worker.drain(3_600_000);
+    const second = worker.drain(0);
+    expect(await Promise.all([first, second])).toEqual([
+      { ended: 0, handedOver: 1, failed: 0 },
+      { ended: 0, handedOver: 1, failed: 0 },
+    ]);
+  });
+
+  test('a run that waits is gone on with by the worker, woken by the time, by an answer and by a signal', async () => {
+    const waits = defineWorkflow('waits', { snapshot: 'none' }, async (run) => {
+      await run.sleep('rest', 1_200);
+      const answer = await run.approval('ship', { prompt: 'Ship it?' });
+      const signal = await run.signal('go');
+      return { approved: answer.approved, signal };
+    });
+    await using world = await openTestWorld({ workflows: [waits], ...(await where()) });
+    const { worker, reported } = await startWorking(world, { concurrency: 2 });
+    const asker = await world.start();
+    const runId = await submitTo(asker, { workflow: 'waits' });
+    const waitsFor = (what: string) =>
+      eventually(`it waits for ${what}`, async () => {
+        const [pending] = await asker.engine.store.read((tx) =>
+          tx.db.selectFrom('pending_step').select('waiting_for').where('run', '=', runId).execute(),
+        );
+        return pending?.waiting_for === what && (await stateOf(asker, runId)) === 'waiting' ? true : undefined;
+      });
+    await waitsFor('approval');
+    // Nothing of it is kept in a process meanwhile.
+    await eventually('its place is free', () => (worker.statistics.held === 0 ? true : undefined));
+    await requestRun(asker.engine, runId, { kind: 'approve', step: 'ship', comment: null }, { actor });
+    await waitsFor('signal');
+    await requestRun(asker.engine, runId, { kind: 'signal', name: 'go', payload: { n: 1 } }, { actor });
+    await settled(asker);
+    const [run] = await allRuns(asker.engine.store);
+    expect(JSON.parse(run?.output ?? '')).toEqual({ approved: true, signal: { n: 1 } });
+    expect(reported).toEqual([]);
+  });
+
+  test('a run whose code changed is set aside with the code, and goes on once somebody mends that and resumes it', async () => {
+    const gate = new Gate();
+    const other = defineWorkflow('gated', { snapshot: 'none' }, (run) => run.step('another', {}, () => 1));
+    await using world = await openTestWorld(await where());
+    const first = await startWorking(world, { workflows: [gate.workflow()] });
+    const runId = await submitTo(first, { workflow: 'gated' });
+    await eventually('it is at work', () => (gate.atWork === 1 ? true : undefined));
+    const changed = defineWorkflow('gated', { snapshot: 'none' }, async (run, input) => {
+      await run.step('work', {}, () => String(input));
+      return run.step('after', {}, () => 'done');
+    });
+    gate.open();
+    await settled(first);
+    expect(await stateOf(first, runId)).toBe('succeeded');
+    // Now one whose first step is recorded and that is left before its second.
+    const stuck = defineWorkflow('gated', { snapshot: 'none' }, async (run) => {
+      await run.step('work', {}, () => 'null');
+      return run.step('after', {}, () => new Promise<string>(() => {}));
+    });
+    await first.worker.drain(0);
+    const second = await startWorking(world, { workflows: [stuck] });
+    const left = await submitTo(second, { workflow: 'gated' });
+    await eventually('its first step is recorded', async () =>
+      (await allRuns(second.engine.store)).find(({ id }) => id === left)?.receipts.length === 1 ? true : undefined,
+    );
+    second.die();
+    const third = await startWorking(world, { workflows: [other] });
+    await eventually('it is set aside', async () =>
+      (await queueCounts(third.engine.store)).parked === 1 ? true : undefined,
+    );
+    expect(third.reported).toMatchObject([{ error: { code: 'nondeterministic_workflow' }, runId: left }]);
+    await third.worker.drain(0);
+    const fourth = await startWorking(world, { workflows: [changed] });
+    await delay(100);
+    expect(await queueCounts(fourth.engine.store)).toMatchObject({ queued: 0, running: 0, parked: 1 });
+    await enqueueRun(fourth.engine, left, { actor, acceptDrift: false });
+    await inState(fourth, left, 'succeeded');
+    expect(fourth.reported).toEqual([]);
+  });
+
+  test('a run of a workflow that this worker does not know is set aside, not failed', async () => {
+    const gate = new Gate();
+    gate.open();
+    await using world = await openTestWorld(await where());
+    const submitter = await world.start({ workflows: [gate.workflow()] });
+    const runId = await submitTo(submitter, { workflow: 'gated' });
+    const { reported, worker } = await startWorking(world, { workflows: [] });
+    await eventually('it is set aside', async () =>
+      (await queueCounts(submitter.engine.store)).parked === 1 ? true : undefined,
+    );
+    expect(reported).toMatchObject([{ error: { code: 'workflow_not_found' }, runId }]);
+    await worker.drain(0);
+    await startWorking(world, { workflows: [gate.workflow()] });
+    await enqueueRun(submitter.engine, runId, { actor, acceptDrift: false });
+    await settled(submitter);
+    expect(gate.began).toHaveLength(1);
+  });
+
+  test('a store that is down for a while costs one report an outage, and no run', async () => {
+    const gate = new Gate();
+    gate.open();
+    const outage = { down: false, refused: 0 };
+    const { openStore } = await where();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(openStore ? { openStore } : {}) });
+    const process = await startWorking(world, { concurrency: 4 });
+    await submitTo(process, { workflow: 'gated', input: 'before' });
+    await settled(process);
+    const refuse = () => {
+      outage.refused += 1;
+      return Promise.reject(new WaybillError('store_unavailable', 'the store is down'));
+    };
+    const mutable: Record<'read' | 'write' | 'select' | 'submit' | 'locked', unknown> = process.engine.store;
+    const original = { ...process.engine.store };
+    for (const name of ['read', 'write', 'select', 'submit', 'locked'] as const) mutable[name] = refuse;
+    await eventually('it was refused more than once', () => (outage.refused >= 3 ? true : undefined), 20_000);
+    expect(process.reported).toMatchObject([{ error: { code: 'store_unavailable' }, runId: null }]);
+    expect(process.worker.statistics.trouble).toMatchObject({ code: 'store_unavailable' });
+    Object.assign(mutable, original);
+    await submitTo(process, { workflow: 'gated', input: 'after' });
+    await settled(process);
+    expect(process.worker.statistics.trouble).toBeNull();
+    expect(process.reported).toHaveLength(1);
+    expect(gate.began).toEqual(['before', 'after']);
+  });
+});
