@@ -27,6 +27,7 @@ const secrets: Readonly<Record<string, string>> = {
   'basic authorization': `curl -H "authorization: Basic ${canary}" x`,
   'a cookie': `Set-Cookie: sid=${canary}; Path=/`,
   'an AWS key': `AKIA${'C4N4RY7ZQ'.padEnd(16, '7')}`,
+  'a token of our own': `wb_${canary.padEnd(43, '-')}`,
   'a GitHub token': `ghp_${canary.padEnd(36, 'a')}`,
   'a fine-grained GitHub token': `github_pat_11${canary.padEnd(30, '_')}`,
   'an OpenAI key': `key is sk-proj-${canary}${canary}${canary}`,

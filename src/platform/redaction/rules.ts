@@ -79,6 +79,7 @@ export const secretRules: readonly Rule[] = [
     pattern: /((?<![A-Za-z0-9])bearer\s{1,4})([A-Za-z0-9._~+/=-]{8,})/gi,
     replace: (match, mark) => `${match[1]}${mark}`,
   },
+  { kind: 'waybill-token', pattern: /wb_[\w-]{43}/g },
   { kind: 'aws-key', pattern: /(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}/g },
   { kind: 'github-token', pattern: /gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}/g },
   { kind: 'gitlab-token', pattern: /glpat-[\w-]{20,}/g },
@@ -99,7 +100,7 @@ export const secretRules: readonly Rule[] = [
 
 /** Everything above begins with, or contains, one of these; most texts hold none and are done after this one look. */
 export const secretHint =
-  /-----BEGIN|:\/\/|[?&](?:sig|key|code|x-amz)|authorization|cookie|eyJ|bearer|A(?:KIA|SIA|ROA|IDA|GPA|NPA|NVA|BIA|CCA)|gh[pousr]_|github_pat|glpat|npm_|sk-|xox|xapp-|slack|AIza|ya29|GOCSPX|[prs]k_|whsec|pass|pwd|key|secret|token|credential/i;
+  /-----BEGIN|:\/\/|[?&](?:sig|key|code|x-amz)|authorization|cookie|eyJ|bearer|A(?:KIA|SIA|ROA|IDA|GPA|NPA|NVA|BIA|CCA)|wb_|gh[pousr]_|github_pat|glpat|npm_|sk-|xox|xapp-|slack|AIza|ya29|GOCSPX|[prs]k_|whsec|pass|pwd|key|secret|token|credential/i;
 
 /**
  * Card numbers as they are written: in one piece, in fours, or 4-6-5 and 4-6-4. Digits grouped otherwise are something
