@@ -21,62 +21,82 @@ export interface EventStreamParts {
 export class EventStream implements Beating {
   readonly #parts: EventStreamParts;
   #quiet = true;
+  #ending = false;
+  /** Writes whose bytes are not all with the system yet. */
+  #unsent = 0;
+  /** Goes on with `run`, which waits for the client, or for the reason to wait no more. */
   #resume: (() => void) | undefined;
 
   constructor(parts: EventStreamParts) {
     this.#parts = parts;
   }
 
-  /** Writes until the end, or until the client is gone. The headers have been written. Never rejects. */
+  /** Writes until the end, or until the client is gone. The headers have been set. Never rejects. */
   async run(): Promise<void> {
     const { response, follower, form } = this.#parts;
     const resume = (): void => this.#resume?.();
     response.on('drain', resume);
+    // A client torn away while it is written to; `close` follows.
+    response.on('error', () => follower.stop('aborted'));
+    response.once('close', () => {
+      follower.stop('aborted');
+      resume();
+    });
     follower.stopped.addEventListener('abort', resume, { once: true });
-    response.once('close', () => follower.stop('aborted'));
     if (response.destroyed) follower.stop('aborted');
-    try {
-      if (form.opening === null) response.flushHeaders();
-      else this.#write(form.opening);
-      for (;;) {
-        const { page, end } = await follower.next();
-        if (end !== undefined) return this.#finish(streamEndOf(this.#parts.runId, end));
-        if (!this.#write(form.page(page)) && !follower.stopped.aborted) await this.#room();
-      }
-    } catch (error) {
-      const { runId, describe } = this.#parts;
-      const cursor = follower.cursor;
-      const told = await describe(error);
-      this.#finish({ schema: 'waybill.stream-end.v1', runId, why: 'error', cursor, lastRemoved: null, ...told });
-    } finally {
-      follower[Symbol.dispose]();
-      response.off('drain', resume);
-    }
+    if (form.opening === null) response.flushHeaders();
+    else this.#write(form.opening);
+    await this.#finish(await this.#writePages());
   }
 
   /** Called by the one timer of all streams. A client that has not taken the last bytes needs no more of them. */
   beat(): void {
     const { response, form } = this.#parts;
-    if (this.#quiet && !response.writableNeedDrain && !response.writableEnded) response.write(form.heartbeat);
+    if (this.#quiet && !this.#ending && !response.writableNeedDrain) response.write(form.heartbeat);
     this.#quiet = true;
+  }
+
+  /** @returns what to tell the client last */
+  async #writePages(): Promise<StreamEnd | null> {
+    const { runId, follower, form, describe } = this.#parts;
+    try {
+      for (;;) {
+        const { page, end } = await follower.next();
+        if (end !== undefined) return streamEndOf(runId, end);
+        if (!this.#write(form.page(page)) && !follower.stopped.aborted) await this.#woken();
+      }
+    } catch (error) {
+      const { cursor } = follower;
+      follower[Symbol.dispose]();
+      const told = await describe(error);
+      return { schema: 'waybill.stream-end.v1', runId, why: 'error', cursor, lastRemoved: null, ...told };
+    }
+  }
+
+  /** Ends the answer when all of it is sent: Node takes one that has ended for idle, and a server that closes cuts it off. */
+  async #finish(end: StreamEnd | null): Promise<void> {
+    const { response, form } = this.#parts;
+    this.#ending = true;
+    if (end !== null && !response.destroyed) this.#write(form.end(end));
+    while (this.#unsent > 0 && !response.destroyed) await this.#woken();
+    if (!response.destroyed) response.end();
   }
 
   #write(bytes: Buffer): boolean {
     this.#quiet = false;
-    return this.#parts.response.write(bytes);
+    this.#unsent++;
+    return this.#parts.response.write(bytes, this.#sent);
   }
 
-  #room(): Promise<void> {
+  readonly #sent = (): void => {
+    this.#unsent--;
+    if (this.#ending) this.#resume?.();
+  };
+
+  #woken(): Promise<void> {
     return new Promise((resolve) => {
       this.#resume = resolve;
     });
-  }
-
-  #finish(end: StreamEnd | null): void {
-    const { response, form } = this.#parts;
-    if (response.destroyed) return;
-    if (end === null) response.end();
-    else response.end(form.end(end));
   }
 }
 

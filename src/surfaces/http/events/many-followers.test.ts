@@ -44,3 +44,32 @@ test('D12 a thousand followers of a live run all get all of it, the same bytes, 
   await until(async () => server.counts().followers === 0);
   expect(server.counts().runs).toBe(0);
 }, 120_000);
+
+test('D14 clients torn away in the middle of what is sent leave nothing behind, and nobody else loses anything', async () => {
+  await using world = await openTestWorld();
+  const process = await world.start();
+  await using server = await openEventsServer(process.engine.store, { heartbeatMs: 4 });
+  const live = await openLiveRun(process);
+  const url = `${server.url}/v1/runs/${live.runId}/events?follow=true`;
+  const stays = await ask(url);
+  let talking = true;
+  const talk = (async () => {
+    while (talking) await live.say('x'.repeat(20_000), 'y'.repeat(40_000));
+    await live.finish();
+  })();
+  let torn = 0;
+  for (let round = 0; round < 20; round++) {
+    const clients = await Promise.all(Array.from({ length: 10 }, (_, index) => ask(url, { read: index % 2 === 0 })));
+    await new Promise((resolve) => setTimeout(resolve, round));
+    for (const { response } of clients) {
+      response.socket.resetAndDestroy();
+      torn++;
+    }
+  }
+  talking = false;
+  await talk;
+  expect(parseLines(await stays.ended)).toHaveLength(live.head);
+  await until(async () => server.counts().followers === 0 && server.measurements.streams === 0);
+  expect(torn).toBe(200);
+  expect(server.failures).toEqual([]);
+}, 60_000);
