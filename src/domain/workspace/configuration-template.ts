@@ -45,7 +45,8 @@ export default defineConfig({
   // Which files a snapshot covers, beyond what git would track (globs).
   // snapshot: { include: [], exclude: [] },
 
-  // 'files': .waybill/runs/ is kept up to date; 'on-demand': only \`waybill export\` writes it.
+  // 'files': .waybill/runs/ is kept up to date; 'on-demand': only \`waybill export\` writes it. Unless said, a daemon
+  // writes on demand, and the command line keeps files.
   // evidence: 'files',
 
   // 'sqlite' (.waybill/waybill.db), or the address of a PostgreSQL database.
@@ -54,6 +55,18 @@ export default defineConfig({
 
   // Never stored: the values of these environment variables, and texts that match.
   // redact: { env: ['API_KEY'], patterns: [/internal-[a-z0-9]+/] },
+
+  // What \`waybill serve\` allows itself: runs at work and waiting, the time for steps to finish after SIGTERM, ...
+  // daemon: { concurrency: 16, maxQueue: 1_000, drainMs: 10_000, heartbeatMs: 15_000, bodyBytes: 16_777_216 },
+
+  // What tools may be given (all, unless said), and how many runs of one may be at work at once.
+  // tools: { permissions: ['network'], concurrency: { deploy: 1 } },
+
+  // How long finished runs are kept, by age and by number (null: for ever), and what is known of errors.
+  // retention: { runDays: null, runCount: null, envelopeDays: 90 },
+
+  // Record a keyed hash of this machine's name with each run.
+  // provenance: { hostHash: false },
 });
 `;
 
