@@ -5,6 +5,8 @@ import { defineWorkflow } from '../contract/define.ts';
 import { runStateSchema } from '../contract/evidence.ts';
 import { parseId } from '../contract/ids.ts';
 import { verifyFolder } from '../domain/runs/evidence/verify.ts';
+import { removeRuns } from '../domain/runs/retention/remove-runs.ts';
+import { openAgedWorld } from '../domain/runs/testing/aged-runs.ts';
 import { openTestWorld, type TestProcess, type TestWorld } from '../domain/runs/testing/engine.ts';
 import { approving, testWorkflows, threeSteps } from '../domain/runs/testing/workflows.ts';
 import { Projector } from './projector.ts';
@@ -106,4 +108,20 @@ test('R12 a run that another living process works on is left to that process', a
   await outcome;
   await projector.finish(parseId('run', runId));
   expect(await stateIn(folder, runId)).toMatchObject({ state: 'succeeded' });
+});
+
+test('D25 the files of a run that retention removed stay, and are no longer to be completed', async () => {
+  await using aged = await openAgedWorld();
+  const { projector, folder, problems } = projectorOf(aged.world, aged.process);
+  const runId = await aged.run(40);
+  await projector.finish(runId);
+  // As a process leaves it that dies before it could say that the files are complete.
+  await mkdir(join(folder, '.open'), { recursive: true });
+  await writeFile(join(folder, '.open', runId), '');
+  const limits = { runDays: 30, runCount: null, dryRun: false, blockers: [], actor: 'me' };
+  expect(await removeRuns(aged.process.engine, limits)).toMatchObject({ removed: 1 });
+  expect(await projector.start()).toEqual({ swept: 0, completed: 0 });
+  expect(problems).toEqual([]);
+  expect(await readdir(join(folder, '.open'))).toEqual([]);
+  expect(await verifyFolder(join(folder, runId))).toMatchObject({ intact: true, state: 'succeeded' });
 });

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { WaybillError } from '../contract/errors.ts';
 import { isId, type RunId } from '../contract/ids.ts';
 import type { Engine } from '../domain/runs/engine.ts';
 import { RunFiles, temporaryFolder } from '../domain/runs/evidence/write-files.ts';
@@ -60,7 +61,9 @@ export class Projector {
         await this.#unmark(runId);
         completed += 1;
       } catch (problem) {
-        this.#onProblem(problem);
+        // What retention removed has no more to be written: the files of it are left as they are.
+        if (problem instanceof WaybillError && problem.code === 'run_removed') await this.#unmark(runId);
+        else this.#onProblem(problem);
       }
     }
     return { swept, completed };
