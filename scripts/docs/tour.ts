@@ -9,7 +9,8 @@ const runId = /run-\d{8}-\d{6}-[0-9a-f]{8}/g;
 
 /**
  * Runs a page of documentation: in a new folder, in order, it writes each code block that begins with `// NAME.ts` (or
- * `# NAME.md`) to that file, and runs each command of a `console` block, a line that begins with `$ `.
+ * `# NAME.md`, or follows the words `NAME.json`: at the end of a paragraph) to that file, and runs each command of a
+ * `console` block, a line that begins with `$ `.
  * @returns the page with what the commands print now; ids of runs in later commands are those of this time
  */
 export async function runTour(page: string): Promise<{ readonly page: string; readonly commands: number }> {
@@ -43,7 +44,7 @@ class Tour {
     for (const block of page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)) {
       const [whole, language = '', content = ''] = block;
       const now = language === 'console' ? `\`\`\`console\n${await this.#console(content)}\`\`\`` : whole;
-      if (language !== 'console') await this.#file(content);
+      if (language !== 'console') await this.#file(content, page.slice(at, block.index));
       // Prose between the blocks names runs too.
       done += this.#renamed(page.slice(at, block.index)) + now;
       at = block.index + whole.length;
@@ -51,8 +52,8 @@ class Tour {
     return { page: done + this.#renamed(page.slice(at)), commands: this.#commands };
   }
 
-  async #file(content: string): Promise<void> {
-    const name = /^(?:\/\/|#) (\S+\.\w+)\n/.exec(content)?.[1];
+  async #file(content: string, before: string): Promise<void> {
+    const name = /^(?:\/\/|#) (\S+\.\w+)\n/.exec(content)?.[1] ?? /`(\S+\.json)`:\n\n$/.exec(before)?.[1];
     if (name === undefined) return;
     await mkdir(dirname(join(this.#root, name)), { recursive: true });
     await writeFile(join(this.#root, name), content);

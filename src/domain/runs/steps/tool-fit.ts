@@ -13,7 +13,7 @@ export function inputMisfit(tool: Tool, input: JsonValue): WaybillError | undefi
   if (problems.length === 0) return undefined;
   const { id } = tool.description;
   return new WaybillError('invalid_input', `the input does not fit the tool "${id}": ${problemsText(problems)}`, {
-    hint: `See its input schema with: waybill tools ${id}`,
+    hint: `See its input schema with: waybill tools show ${id}`,
     details: { problems, retryable: false },
   });
 }
