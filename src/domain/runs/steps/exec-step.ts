@@ -1,6 +1,7 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { JsonObject } from '../../../contract/json.ts';
 import type { Artifact, ExecResult, ExecStep } from '../../../contract/workflow.ts';
+import { currentTraceparent } from '../../../platform/correlation/correlation.ts';
 import { resolveInside } from '../../../platform/files/safe-path.ts';
 import { randomHex } from '../../../platform/ids/make-id.ts';
 import { createStreamRedactor } from '../../../platform/redaction/stream-redactor.ts';
@@ -107,6 +108,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const { engine, run } = execution;
   const marker = `${run.runId}.${randomHex(8)}`;
+  const traceparent = currentTraceparent();
   const started: { identity: ProcessIdentity | null; gone: KillReport | null } = { identity: null, gone: null };
   const told = { characters: 0, ended: false };
   const redacted = { stdout: createStreamRedactor(engine.redact), stderr: createStreamRedactor(engine.redact) };
@@ -115,7 +117,13 @@ export async function runCommand(
       {
         argv: what.argv,
         cwd: what.cwd === undefined ? engine.workspace.root : await resolveInside(engine.workspace.root, what.cwd),
-        env: { ...what.env, WAYBILL_RUN_ID: run.runId, WAYBILL_IDEMPOTENCY_KEY: attempt.idempotencyKey },
+        env: {
+          ...what.env,
+          // The request this work came from, so that what the command calls is part of the same tree.
+          ...(traceparent === null ? {} : { TRACEPARENT: traceparent }),
+          WAYBILL_RUN_ID: run.runId,
+          WAYBILL_IDEMPOTENCY_KEY: attempt.idempotencyKey,
+        },
         marker,
       },
       {
