@@ -1,20 +1,20 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
-import type { Program } from '../surfaces/cli/program.ts';
+import type { OwnProgram } from '../surfaces/cli/program.ts';
 import { openWorkspace } from './open-workspace.ts';
 
 /** Without a token, whoever may use this machine's files is who acts. */
 const actor = `local:${userInfo().uid}`;
 
 /** Everything a workspace offers, as the commands call it; the store stays open until `open` is disposed. */
-export async function openProgram(workspace: Workspace, open: AsyncDisposableStack): Promise<Program> {
+export async function openProgram(workspace: Workspace, open: AsyncDisposableStack): Promise<OwnProgram> {
   const [{ createRunsProgram }, { createPapers }, { Projector }] = await Promise.all([
     import('../surfaces/cli/runs-program.ts'),
     import('../surfaces/cli/papers.ts'),
     import('../workers/projector.ts'),
   ]);
-  const { engine, configuration, capture, errorStore } = await openWorkspace(workspace, { store: null }, open);
+  const { engine, tools, configuration, capture, errorStore } = await openWorkspace(workspace, { store: null }, open);
   const folder = join(dataFolder(workspace), 'runs');
   const projector = new Projector(engine, folder, {
     onProblem: (problem) => void capture.capture(problem, { layer: 'L5', component: 'projector' }),
@@ -25,6 +25,7 @@ export async function openProgram(workspace: Workspace, open: AsyncDisposableSta
     actor,
     configuration,
     workspace,
+    tools,
     evidence: projector,
     papers: createPapers(engine, actor, folder),
     runRetention: async (request) => {

@@ -44,9 +44,9 @@ export function runView(run: RunState): RunState {
   };
 }
 
-export function runRow(run: RunState): RunRow {
+export function runRow(run: RunRow): RunRow {
   const { runId, workflow, task, tasks, state, interrupted, resume, reason, steps, lastSeq, actor } = run;
-  const { createdAt, startedAt, finishedAt } = runView(run);
+  const { createdAt, startedAt, finishedAt } = run;
   return {
     runId,
     workflow,
@@ -59,9 +59,9 @@ export function runRow(run: RunState): RunRow {
     steps,
     lastSeq,
     actor,
-    createdAt,
-    startedAt,
-    finishedAt,
+    createdAt: toMilliseconds(createdAt),
+    startedAt: maybeMilliseconds(startedAt),
+    finishedAt: maybeMilliseconds(finishedAt),
   };
 }
 

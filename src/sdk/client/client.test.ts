@@ -120,7 +120,7 @@ describe('a connection', () => {
       const last = following.next();
       stop.abort();
       expect(await last).toMatchObject({ value: { why: 'aborted', cursor: 2 } });
-      await expect.poll(() => daemon.connections()).toBe(0);
+      await expect.poll(() => daemon.connections(), { timeout: 10_000 }).toBe(0);
       const nobody = createClient({ socket: join(folder, 'nobody.sock') });
       await expect(nobody.runs.list({})).rejects.toMatchObject({
         code: 'daemon_unreachable',
@@ -135,7 +135,7 @@ describe('a connection', () => {
     await using daemon = await scriptedDaemon(() => {});
     const stop = new AbortController();
     const asking = createClient(daemon).runs.list({}, { signal: stop.signal });
-    await expect.poll(() => daemon.asked.length).toBe(1);
+    await expect.poll(() => daemon.asked.length, { timeout: 10_000 }).toBe(1);
     stop.abort();
     await expect(asking).rejects.toMatchObject({ name: 'AbortError' });
   });

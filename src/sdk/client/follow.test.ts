@@ -245,7 +245,7 @@ test('an abort ends it with the cursor, and closes the connection', async () => 
   const last = following.next();
   stop.abort();
   expect(await last).toEqual({ done: true, value: { why: 'aborted', cursor: 3 } });
-  await expect.poll(() => daemon.connections()).toBe(0);
+  await expect.poll(() => daemon.connections(), { timeout: 10_000 }).toBe(0);
 });
 
 test('a reader that has had enough closes the connection', async () => {
@@ -254,7 +254,7 @@ test('a reader that has had enough closes the connection', async () => {
     response.write(lines(all.slice(0, 3)));
   });
   for await (const { seq } of createClient(daemon, quick).follow(runId)) if (seq === 2) break;
-  await expect.poll(() => daemon.connections()).toBe(0);
+  await expect.poll(() => daemon.connections(), { timeout: 10_000 }).toBe(0);
 });
 
 test('a reader that is slow is no silence of the daemon', async () => {

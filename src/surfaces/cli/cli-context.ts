@@ -1,12 +1,15 @@
 import { resolve } from 'node:path';
+import type { Workspace } from '../../domain/workspace/workspace.ts';
 import { type Palette, paletteFor } from './palette.ts';
-import type { Host, Program } from './program.ts';
+import type { DaemonProgram, Host, OwnProgram, Program } from './program.ts';
 
 /** What was said before or after any command. */
 export interface GlobalOptions {
   readonly json: boolean;
   readonly color: boolean;
   readonly workspace: string | undefined;
+  /** False: work here, whatever daemon runs. */
+  readonly daemon: boolean;
 }
 
 /** Why a command ended early; its exit code says so. */
@@ -83,15 +86,38 @@ export class CliContext {
     await this.print(this.json ? JSON.stringify(document(), null, 2) : text());
   }
 
-  /** Finds the workspace, opens the program, and closes it again whatever happens. */
+  /**
+   * Finds the workspace and asks its daemon, where one runs, else does it here; closes what it opened whatever happens.
+   * It comes to the same but for who works, so a command that works on a run itself takes `withOwnProgram`.
+   */
   async withProgram<T>(use: (program: Program) => Promise<T>): Promise<T> {
+    const workspace = await this.#workspace();
+    return await closing((await this.#openDaemon(workspace)) ?? (await this.host.openProgram(workspace)), use);
+  }
+
+  /** The same in this process, whatever daemon runs. */
+  async withOwnProgram<T>(use: (program: OwnProgram) => Promise<T>): Promise<T> {
+    return await closing(await this.host.openProgram(await this.#workspace()), use);
+  }
+
+  /** With the daemon of this workspace, or `without` when none runs. */
+  async withDaemon<T>(use: (program: DaemonProgram) => Promise<T>, without: () => Promise<T>): Promise<T> {
+    const program = await this.#openDaemon(await this.#workspace());
+    return program === null ? await without() : await closing(program, use);
+  }
+
+  async #workspace(): Promise<Workspace> {
     const { findWorkspace } = await import('../../domain/workspace/find-workspace.ts');
-    const program = await this.host.openProgram(await findWorkspace(this.start));
-    try {
-      return await use(program);
-    } finally {
-      await program.close();
-    }
+    return await findWorkspace(this.start);
+  }
+
+  async #openDaemon(workspace: Workspace): Promise<DaemonProgram | null> {
+    if (!this.global.daemon || (this.host.env.WAYBILL_NO_DAEMON ?? '') !== '') return null;
+    const { findDaemon } = await import('../../domain/workspace/find-daemon.ts');
+    const daemon = await findDaemon(workspace);
+    if (daemon === null) return null;
+    const { openDaemonProgram } = await import('./daemon-program.ts');
+    return await openDaemonProgram(daemon, () => this.host.openProgram(workspace));
   }
 
   /**
@@ -112,5 +138,13 @@ export class CliContext {
         this.exitCode = this.stoppedWith;
       }
     }
+  }
+}
+
+async function closing<P extends Program, T>(program: P, use: (program: P) => Promise<T>): Promise<T> {
+  try {
+    return await use(program);
+  } finally {
+    await program.close();
   }
 }

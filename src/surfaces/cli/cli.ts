@@ -53,6 +53,7 @@ function rootCommand(host: Host): Command {
     .version(host.version, '-V, --version', 'print the version')
     .option('--json', 'print JSON: one document, or one a line where it streams', false)
     .option('-C, --workspace <dir>', 'work in the workspace of this folder')
+    .option('--no-daemon', 'work in this process, also where a daemon runs (or set WAYBILL_NO_DAEMON=1)')
     .option('--no-color', 'no colours, also on a terminal')
     .helpCommand('help [command]', 'show what a command does')
     .addHelpText(
@@ -82,8 +83,8 @@ function helpAsOption(args: readonly string[]): readonly string[] {
 }
 
 function globalOptions(root: Command): GlobalOptions {
-  const { json, color, workspace } = root.opts<{ json: boolean; color: boolean; workspace?: string }>();
-  return { json, color, workspace };
+  const { json, color, workspace, daemon } = root.opts<Omit<GlobalOptions, 'workspace'> & { workspace?: string }>();
+  return { json, color, workspace, daemon };
 }
 
 /** The arguments that are ours: behind `--` they belong to somebody else. */

@@ -17,6 +17,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: 'init', summary: 'make this folder a workspace', load: () => import('./commands/init.ts') },
   { name: 'run', summary: 'run tasks or a workflow', load: () => import('./commands/run.ts') },
   { name: 'exec', summary: 'run one command as a run of one step', load: () => import('./commands/exec.ts') },
+  { name: 'submit', summary: 'give a tool or workflow to the daemon', load: () => import('./commands/submit.ts') },
   { name: 'resume', summary: 'go on with a run, or retry a failed one', load: () => import('./commands/resume.ts') },
   { name: 'serve', summary: 'run the daemon of this workspace', load: () => import('./commands/serve.ts') },
   { name: 'runs', summary: 'list runs, newest first', load: () => import('./commands/runs.ts') },
@@ -41,6 +42,8 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import('./commands/verify.ts'),
   },
   { name: 'tasks', summary: 'add, list and show tasks', load: () => import('./commands/tasks.ts') },
+  { name: 'tools', summary: 'list and show the tools', load: () => import('./commands/tools.ts') },
+  { name: 'tokens', summary: 'make, list and revoke tokens', load: () => import('./commands/tokens.ts') },
   { name: 'agents', summary: 'check that an agent keeps to the protocol', load: () => import('./commands/agents.ts') },
   { name: 'mock-agent', summary: 'play an agent from a script', load: () => import('./commands/mock-agent.ts') },
   {

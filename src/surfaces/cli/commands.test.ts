@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WaybillError } from '../../contract/errors.ts';
-import type { LedgerEvent } from '../../contract/evidence.ts';
+import type { LedgerEvent, RunState } from '../../contract/evidence.ts';
 import {
   event,
   eventsOf,
@@ -122,8 +122,27 @@ describe('looking at runs', () => {
     expect((await cli(['events', runId], { program })).stdout.trimEnd().split('\n')).toHaveLength(3);
     const json = await cli(['events', runId, '--since', '1', '--json'], { program });
     expect(json.stdout).toBe(`${JSON.stringify(ledger[1])}\n${JSON.stringify(ledger[2])}\n`);
-    const followed = await cli(['events', runId, '--follow', '--timeout', '0.05', '--json'], { program });
-    expect(followed).toMatchObject({ exitCode: 0, stdout: ledger.map((each) => `${JSON.stringify(each)}\n`).join('') });
+  });
+
+  test('events --follow whose time is over says so and gives the cursor, unless the run is finished', async () => {
+    const program = (run: RunState) => ({
+      showRun: async () => run,
+      events: (_: string, request: Parameters<typeof eventsOf>[1]) => eventsOf(ledger, request),
+    });
+    const args = ['events', runId, '--follow', '--timeout', '0.05', '--json'];
+    const lines = ledger.map((each) => JSON.stringify(each));
+    const over = await cli(args, { program: program(runState({ state: 'running', lastSeq: 3 })) });
+    expect(over.exitCode).toBe(1);
+    const printed = over.stdout.trimEnd().split('\n');
+    expect(printed.slice(0, 3)).toEqual(lines);
+    expect(JSON.parse(printed[3] ?? '')).toMatchObject({
+      error: { code: 'wait_timeout', details: { runId, cursor: 3 }, hint: expect.stringContaining('--since 3') },
+    });
+    const finished = runState({ terminalEvent: { seq: 3, type: 'run.succeeded' } });
+    expect(await cli(args, { program: program(finished) })).toMatchObject({
+      exitCode: 0,
+      stdout: `${lines.join('\n')}\n`,
+    });
   });
 
   test('events --follow ends when nobody reads any more', async () => {

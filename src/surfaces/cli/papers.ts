@@ -1,14 +1,14 @@
 import { parseId } from '../../contract/ids.ts';
 import type { Engine } from '../../domain/runs/engine.ts';
 import type { Verification } from '../../domain/runs/evidence/verify.ts';
-import type { Program, VerifyReport } from './program.ts';
+import type { OwnProgram, VerifyReport } from './program.ts';
 
 /** What leaves the store as evidence, comes in as such, and is proven: loaded when it is asked for. */
 export function createPapers(
   engine: Engine,
   actor: string,
   runsFolder: string,
-): Pick<Program, 'exportRun' | 'importBundle' | 'verifyRun'> {
+): Pick<OwnProgram, 'exportRun' | 'importBundle' | 'verifyRun'> {
   return {
     exportRun: async (text, request) => {
       const runId = parseId('run', text);

@@ -1,31 +1,59 @@
+import type { Role } from '../../contract/api/role.ts';
+import type { MadeToken, Token } from '../../contract/api/tokens.ts';
+import type { ToolDetail, ToolList } from '../../contract/api/tools.ts';
 import type { LedgerEvent, Receipt, RunState, RunStateName } from '../../contract/evidence.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
+import type { RunRow } from '../../views/runs.ts';
 
 /**
- * What the commands call, as one interface: main.ts gives the real one, tests a fake one. Every method rejects
- * with a WaybillError whose code decides the exit code of the command.
+ * What the commands call, as one interface: through a daemon where one runs, else in this process; tests give a fake.
+ * Every method rejects with a WaybillError whose code decides the exit code of the command.
  */
 export interface Program {
-  startRun(request: StartRun): Promise<RunInHand>;
-  resumeRun(runId: string, request: ResumeRun): Promise<RunInHand>;
-  /** A new run that shares the receipts before a step. */
-  forkRun(runId: string, request: ForkRun): Promise<RunInHand>;
   requestRun(runId: string, request: RunRequest, key: string | null): Promise<RequestAnswer>;
   listRuns(filter: RunFilter): Promise<RunPage>;
   showRun(runId: string): Promise<RunState>;
+  lookAt(runId: string): Promise<LookedAt>;
   /** All receipts in order, those shared with an earlier run first. */
   receipts(runId: string): Promise<readonly Receipt[]>;
   /** @throws WaybillError `receipt_not_found` */
   receipt(runId: string, number: number): Promise<Receipt>;
-  /** Events with `seq` above `since`; with `follow` until the terminal event. Ends quietly when aborted. */
+  /**
+   * Events with `seq` above `since`; with `follow` until the terminal event. Ends quietly when aborted.
+   * @throws WaybillError `run_removed` when retention took them meanwhile
+   */
   events(runId: string, request: FollowEvents): AsyncIterable<LedgerEvent>;
+  listTools(): Promise<ToolList>;
+  /** @throws WaybillError `tool_not_found`, `tool_invalid` */
+  showTool(id: string): Promise<ToolDetail>;
+  /** @throws WaybillError `token_exists` */
+  makeToken(wanted: { readonly name: string; readonly role: Role }): Promise<MadeToken>;
+  listTokens(): Promise<readonly Token[]>;
+  /** @throws WaybillError `token_not_found` */
+  revokeToken(id: string): Promise<Token>;
+  close(): Promise<void>;
+}
+
+/** With the engine in this process: it can work on runs itself, and read and write evidence. */
+export interface OwnProgram extends Program {
+  startRun(request: StartRun): Promise<RunInHand>;
+  /** Makes a run as a daemon does, and works on it here. */
+  startSubmitted(request: SubmitRun): Promise<RunInHand>;
+  resumeRun(runId: string, request: ResumeRun): Promise<RunInHand>;
+  /** A new run that shares the receipts before a step. */
+  forkRun(runId: string, request: ForkRun): Promise<RunInHand>;
   exportRun(runId: string, request: ExportRun): Promise<Exported>;
   importBundle(file: string): Promise<Imported>;
   /** `key`: a public key (file or text) the signature must be of. */
   verifyRun(runId: string, key: string | null): Promise<VerifyReport>;
   runRetention(request: { readonly dryRun: boolean }): Promise<RetentionReport>;
-  close(): Promise<void>;
+}
+
+/** Through a running daemon, which works on what it is given. */
+export interface DaemonProgram extends Program {
+  /** Makes a run durable; the daemon begins it. */
+  submitRun(request: SubmitRun): Promise<{ readonly runId: string; readonly created: boolean }>;
 }
 
 /** What needs no workspace. */
@@ -45,6 +73,23 @@ export interface StartRun {
   readonly input: JsonValue;
   /** Two starts with the same key are one run. */
   readonly key: string | null;
+}
+
+/** A tool with its input, or a workflow with its input or tasks. */
+export interface SubmitRun {
+  readonly what: { readonly tool: string } | { readonly workflow: string };
+  readonly tasks: readonly string[];
+  readonly input: JsonValue;
+  /** Higher goes first. */
+  readonly priority: number;
+  readonly key: string | null;
+}
+
+/** A run at this moment, for who waits for it. */
+export interface LookedAt {
+  readonly run: RunState;
+  /** Nobody works on it, and nobody will before somebody resumes it. */
+  readonly abandoned: boolean;
 }
 
 export interface ResumeRun {
@@ -95,9 +140,12 @@ export interface RunFilter {
   readonly cursor: string | null;
 }
 
+/** A run as far as a list shows it. */
+export type ListedRun = RunRow & Pick<RunState, 'currentStep'>;
+
 export interface RunPage {
   /** Newest first. */
-  readonly runs: readonly RunState[];
+  readonly runs: readonly ListedRun[];
   readonly nextCursor: string | null;
 }
 
@@ -175,7 +223,7 @@ export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly terminal: Terminal;
   readonly tools: Tools;
-  openProgram(workspace: Workspace): Promise<Program>;
+  openProgram(workspace: Workspace): Promise<OwnProgram>;
   /** Runs the daemon until `stop` is aborted and everything is at rest; a second abort, of `now`, ends it at once. */
   serve(workspace: Workspace, options: ServeOptions): Promise<void>;
   /** Keeps an envelope of a failure; resolves with its `err_` id, or null when none could be kept. */

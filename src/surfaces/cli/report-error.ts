@@ -37,7 +37,7 @@ export async function reportError(
   thrown: unknown,
 ): Promise<number> {
   const error = typedError(thrown);
-  const errorId = await host.report(thrown);
+  const errorId = (await host.report(thrown)) ?? keptByDaemon(error);
   if (options.json) {
     await host.terminal.stdout.write(`${JSON.stringify(errorDocument(error, errorId))}\n`);
   } else {
@@ -49,6 +49,11 @@ export async function reportError(
   }
   if ((host.env.WAYBILL_DEBUG ?? '') !== '') await host.terminal.stderr.write(`${stackOf(thrown)}\n`);
   return error.exitCode;
+}
+
+/** A daemon that met the error keeps what is known of it, and says under which id. */
+function keptByDaemon({ details }: WaybillError): string | null {
+  return typeof details?.errorId === 'string' ? details.errorId : null;
 }
 
 function stackOf(error: unknown): string {

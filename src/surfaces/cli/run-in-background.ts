@@ -9,15 +9,27 @@ import { fieldOf } from './step-words.ts';
  */
 export async function runInBackground(context: CliContext): Promise<void> {
   const own = context.args.filter((arg, index) => !(arg === '--no-wait' && isOurs(context.args, index)));
-  const { pid, first } = await context.host.startInBackground(['--json', ...own]);
-  const runId = fieldOf(first, 'runId');
-  if (typeof runId !== 'string') throw errorOf(first);
+  const { runId, pid } = await beginInBackground(context, own);
   if (context.json) {
     await context.print(JSON.stringify({ runId, pid }));
     return;
   }
   await context.print(runId);
   await context.note(`works in the background (process ${pid}); look: waybill events ${runId} --follow`);
+}
+
+/**
+ * Starts a command that works on a run in a process of its own, and waits until the run is durable.
+ * @throws WaybillError what kept it from making a run
+ */
+export async function beginInBackground(
+  context: CliContext,
+  args: readonly string[],
+): Promise<{ readonly runId: string; readonly pid: number }> {
+  const { pid, first } = await context.host.startInBackground(['--json', ...args]);
+  const runId = fieldOf(first, 'runId');
+  if (typeof runId !== 'string') throw errorOf(first);
+  return { runId, pid };
 }
 
 /** What comes behind `--` belongs to somebody else. */

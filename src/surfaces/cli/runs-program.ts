@@ -4,11 +4,14 @@ import type { JsonValue } from '../../contract/json.ts';
 import type { Engine } from '../../domain/runs/engine.ts';
 import { followEvents } from '../../domain/runs/ledger/follow-events.ts';
 import { parseEvent, readEvents } from '../../domain/runs/ledger/read-events.ts';
+import type { SubmitRequest } from '../../domain/runs/queue/submit-run.ts';
 import { requestRun } from '../../domain/runs/requests.ts';
 import { type HeldRun, Runs } from '../../domain/runs/runs.ts';
 import { listReceipts, showReceipt, showRun } from '../../domain/runs/show-run.ts';
+import type { ToolCatalog } from '../../domain/workspace/tools/tool-catalog.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
-import type { Program, RetentionReport, RunInHand, StartRun } from './program.ts';
+import type { OwnProgram, RetentionReport, RunInHand, StartRun, SubmitRun } from './program.ts';
+import { removedMeanwhile } from './removed-meanwhile.ts';
 
 /** Keeps the evidence files of live runs up to date; a worker of the running program. */
 export interface EvidenceFiles {
@@ -22,16 +25,19 @@ export interface RunsProgramParts {
   readonly actor: string;
   readonly configuration: Configuration;
   readonly workspace: Workspace;
+  readonly tools: ToolCatalog;
   readonly evidence: EvidenceFiles;
   /** Bundles and files, which need rooms a surface does not know. */
-  readonly papers: Pick<Program, 'exportRun' | 'importBundle' | 'verifyRun'>;
+  readonly papers: Pick<OwnProgram, 'exportRun' | 'importBundle' | 'verifyRun'>;
   readonly runRetention: (request: { readonly dryRun: boolean }) => Promise<RetentionReport>;
   readonly close: () => Promise<void>;
 }
 
 /** The commands' view of the engine of one workspace. */
-export function createRunsProgram(parts: RunsProgramParts): Program {
-  const { engine, actor, papers } = parts;
+export function createRunsProgram(parts: RunsProgramParts): OwnProgram {
+  const { engine, actor, papers, tools } = parts;
+  const tokens = async () =>
+    (await import('../../domain/workspace/tokens/open-tokens.ts')).openTokens(engine.store, engine.clock);
   const runs = new Runs(engine);
   const hand = (held: HeldRun, how: RunInHand['how'], since: number) => inHand(parts, runs, held, how, since);
   return {
@@ -46,6 +52,14 @@ export function createRunsProgram(parts: RunsProgramParts): Program {
         ...(key === null ? {} : { idempotencyKey: key }),
       });
       return hand(held, held.created ? 'created' : 'existing', 0);
+    },
+    startSubmitted: async (request) => {
+      const { submitRun } = await import('../../domain/runs/queue/submit-run.ts');
+      const { maxQueue } = parts.configuration.daemon;
+      const submitted = await submitRun(engine, { maxQueue }, await submitRequest(parts, request), { hold: true });
+      const { runId, claimed } = submitted;
+      if (claimed === null) return hand({ runId, created: false, outcome: null }, 'existing', 0);
+      return hand(await runs.work(claimed), 'created', 0);
     },
     resumeRun: async (text, { retryFailed, acceptDrift }) => {
       const runId = parseId('run', text);
@@ -65,32 +79,40 @@ export function createRunsProgram(parts: RunsProgramParts): Program {
     },
     requestRun: async (text, request, key) => {
       const runId = parseId('run', text);
-      const answer = await requestRun(engine, runId, request, {
+      const { outcome, by } = await requestRun(engine, runId, request, {
         actor,
         ...(key === null ? {} : { idempotencyKey: key }),
       });
       if (parts.configuration.evidence !== 'on-demand') await parts.evidence.finish(runId);
-      return answer;
+      return { outcome, by };
     },
     listRuns: async (filter) => (await import('../../domain/runs/list-runs.ts')).listRuns(engine, filter),
     showRun: (text) => showRun(engine, parseId('run', text)),
+    lookAt: async (text) => {
+      const run = await showRun(engine, parseId('run', text));
+      // Without a daemon nobody takes up what its holder left.
+      return { run, abandoned: run.interrupted };
+    },
     receipts: async (text) => (await listReceipts(engine, parseId('run', text))).map((listed) => listed.receipt),
     receipt: async (text, number) => (await showReceipt(engine, parseId('run', text), number)).receipt,
     events: (text, { since, follow, signal }) => events(engine, parseId('run', text), since, follow, signal),
     ...papers,
     runRetention: parts.runRetention,
+    listTools: () => tools.list(),
+    showTool: (id) => tools.detail(id),
+    makeToken: async (wanted) => (await tokens()).make(wanted, actor),
+    listTokens: async () => (await tokens()).list(),
+    revokeToken: async (id) => (await tokens()).revoke(id, actor),
     close: parts.close,
   };
 }
 
 async function* events(engine: Engine, runId: RunId, since: number, follow: boolean, signal: AbortSignal | undefined) {
   if (follow) {
-    for await (const event of followEvents(engine.store, runId, {
-      since,
-      ...(signal === undefined ? {} : { signal }),
-    })) {
-      yield parseEvent(event);
-    }
+    const following = followEvents(engine.store, runId, { since, ...(signal === undefined ? {} : { signal }) });
+    let next = await following.next();
+    for (; next.done !== true; next = await following.next()) yield parseEvent(next.value);
+    if (next.value.why === 'gap') throw removedMeanwhile(runId, next.value.cursor);
     return;
   }
   for (let cursor = since; ; ) {
@@ -125,8 +147,30 @@ function inHand(parts: RunsProgramParts, runs: Runs, held: HeldRun, how: RunInHa
   };
 }
 
+/** What a daemon makes of the same request. */
+async function submitRequest(parts: RunsProgramParts, request: SubmitRun): Promise<SubmitRequest> {
+  const { what, tasks, priority, key } = request;
+  const rest = { tasks, priority, actor: parts.actor, ...(key === null ? {} : { idempotencyKey: key }) };
+  if ('workflow' in what) {
+    const { workflow } = what;
+    return { ...rest, workflow, tool: null, input: await inputOf(parts, { workflow, tasks, input: request.input }) };
+  }
+  const tool = await parts.tools.find(what.tool);
+  const [{ inputMisfit }, { snapshotModeOf }] = await Promise.all([
+    import('../../domain/runs/steps/tool-fit.ts'),
+    import('../../domain/runs/workflows/tool.ts'),
+  ]);
+  const misfit = inputMisfit(tool, request.input);
+  if (misfit !== undefined) throw misfit;
+  const input = { tool: what.tool, input: request.input };
+  return { ...rest, workflow: 'tool', tool: what.tool, input, snapshot: snapshotModeOf(tool) };
+}
+
 /** Workflows bring their own input, but for the built-in `task`. */
-async function inputOf({ workspace, configuration }: RunsProgramParts, request: StartRun): Promise<JsonValue> {
+async function inputOf(
+  { workspace, configuration }: RunsProgramParts,
+  request: Pick<StartRun, 'workflow' | 'tasks' | 'input'>,
+): Promise<JsonValue> {
   if (request.workflow !== 'task') return request.input;
   const { taskRunInput } = await import('../../domain/workspace/tasks/task-run-input.ts');
   return taskRunInput(workspace, configuration, request.tasks);

@@ -1,7 +1,7 @@
 import type { RunState } from '../../contract/evidence.ts';
 import type { CliContext, Stop } from './cli-context.ts';
 import { EventPrinter } from './event-printer.ts';
-import type { Program, RunInHand } from './program.ts';
+import type { OwnProgram, RunInHand } from './program.ts';
 import { runInBackground } from './run-in-background.ts';
 import { exitCodeOf, tellOutcome } from './run-outcome.ts';
 import { watchRun } from './watch-run.ts';
@@ -13,11 +13,11 @@ const longestTimerMs = 2 ** 31 - 1;
 export async function workOnRun(
   context: CliContext,
   options: { readonly wait: boolean },
-  take: (program: Program) => Promise<RunInHand>,
+  take: (program: OwnProgram) => Promise<RunInHand>,
 ): Promise<void> {
   if (!options.wait) return await runInBackground(context);
   await context.stoppable((stop) =>
-    context.withProgram(async (program) => {
+    context.withOwnProgram(async (program) => {
       const run = await take(program);
       // It is awaited below; a run that fails while something is printed must not count as nobody's failure.
       run.finished.catch(() => {});
@@ -36,7 +36,7 @@ export async function workOnRun(
  */
 async function untilOnlyPeopleCanHelp(
   context: CliContext,
-  program: Program,
+  program: OwnProgram,
   first: RunInHand,
   printer: EventPrinter,
   stop: Stop,
@@ -60,7 +60,8 @@ async function sayHow(context: CliContext, { runId, how }: RunInHand): Promise<v
   if (how === 'finished') await context.note(`${runId} has succeeded: there is nothing left to do.`);
 }
 
-function onlySleeps(state: RunState): state is RunState & { wakeAt: string } {
+/** Time passes by itself: whoever works on the run goes on with it. */
+export function onlySleeps(state: RunState): state is RunState & { wakeAt: string } {
   return state.state === 'waiting' && state.wakeAt !== null && state.pending.every(({ action }) => action === 'sleep');
 }
 

@@ -23,7 +23,7 @@ Examples:
     )
     .action(async (runId: string, options: Options) => {
       const request = requestOf(context(), options);
-      const done = await context().withProgram((program) => program.exportRun(runId, request));
+      const done = await context().withOwnProgram((program) => program.exportRun(runId, request));
       await context().result(
         () => done,
         () => text(done),

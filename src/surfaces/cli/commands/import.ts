@@ -14,7 +14,7 @@ Examples:
   $ waybill import evidence.json`,
     )
     .action(async (file: string) => {
-      const done = await context().withProgram((program) => program.importBundle(context().path(file)));
+      const done = await context().withOwnProgram((program) => program.importBundle(context().path(file)));
       await context().result(
         () => done,
         () =>

@@ -15,7 +15,7 @@ Examples:
   $ waybill retention run --dry-run`,
     )
     .action(async (options: { readonly dryRun?: true }) => {
-      const report = await context().withProgram((program) =>
+      const report = await context().withOwnProgram((program) =>
         program.runRetention({ dryRun: options.dryRun ?? false }),
       );
       await context().result(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { RunStateName } from '../../../contract/evidence.ts';
-import { runRow, runView, stateWord } from '../../../views/runs.ts';
+import { type RunRow, runRow, stateWord } from '../../../views/runs.ts';
 import { idArgument, repeated, runState, wholeNumber } from '../argument-parsers.ts';
 import type { CliContext } from '../cli-context.ts';
 import { durationText } from '../duration.ts';
@@ -55,19 +55,19 @@ function text(context: CliContext, { runs, nextCursor }: RunPage): string {
   if (runs.length === 0) return 'No runs.';
   const { dim, green, red, yellow } = context.palette;
   const paint = { succeeded: green, failed: red, canceled: yellow, queued: dim, running: dim, waiting: yellow };
-  const rows = runs
-    .map(runView)
-    .map((run) => [
-      run.runId,
-      (run.interrupted ? yellow : paint[run.state])(stateWord(run)),
-      run.workflow,
-      run.tasks.join(', '),
-      String(run.steps),
-      run.createdAt.slice(0, 19).replace('T', ' '),
-      run.startedAt !== null && run.finishedAt !== null
-        ? durationText(Date.parse(run.finishedAt) - Date.parse(run.startedAt))
-        : '',
-    ]);
+  const rows = runs.map((run) => [
+    run.runId,
+    (run.interrupted ? yellow : paint[run.state])(stateWord(run)),
+    run.workflow,
+    run.tasks.join(', '),
+    String(run.steps),
+    run.createdAt.slice(0, 19).replace('T', ' '),
+    tookText(runRow(run)),
+  ]);
   const shown = table(['run', 'state', 'workflow', 'tasks', 'steps', 'created (UTC)', 'took'].map(dim), rows);
   return nextCursor === null ? shown : `${shown}\n${dim(`more: waybill runs --cursor ${nextCursor}`)}`;
+}
+
+function tookText({ startedAt, finishedAt }: Pick<RunRow, 'startedAt' | 'finishedAt'>): string {
+  return startedAt === null || finishedAt === null ? '' : durationText(Date.parse(finishedAt) - Date.parse(startedAt));
 }

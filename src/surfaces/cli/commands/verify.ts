@@ -22,7 +22,7 @@ Examples:
     .action(async (subject: string, options: { readonly key?: string }) => {
       const key = options.key === undefined ? null : context().path(options.key);
       const report = isId('run', subject)
-        ? await context().withProgram((program) => program.verifyRun(subject, key))
+        ? await context().withOwnProgram((program) => program.verifyRun(subject, key))
         : await context().host.tools.verifyPath(context().path(subject), key);
       await context().result(
         () => report,
