@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../contract/json.ts';
 import { type Clock, systemClock } from '../clock/clock.ts';
 import { type Correlation, currentCorrelation, originOf } from '../correlation/correlation.ts';
 import { makeId, makeSpanId, makeTraceId } from '../ids/make-id.ts';
+import { redactActor } from '../redaction/redact-actor.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import { boundedText } from './bounded-text.ts';
 import { deepFreeze, type ErrorEnvelope, envelopeSchemaVersion } from './envelope.ts';
@@ -104,7 +105,10 @@ function makeEnvelope(settings: EmitterSettings, layer: Layer, component: string
     runId: name(draft.runId),
     step,
     agentId: name(draft.agentId),
-    actor: name(draft.actor),
+    actor:
+      draft.actor === null || draft.actor === undefined
+        ? null
+        : redactActor(draft.actor, (text) => boundedText(redactor, text, longestName)),
     inputHash: hashInput(settings.inputKey, draft.input),
     exceptionType,
     exceptionChain: exceptionChain(redactor, draft.error),

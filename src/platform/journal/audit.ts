@@ -3,6 +3,7 @@ import type { JsonObject } from '../../contract/json.ts';
 import type { Micros } from '../clock/clock.ts';
 import { currentCorrelation } from '../correlation/correlation.ts';
 import { makeJsonWellFormed, makeWellFormed } from '../files/make-well-formed.ts';
+import { redactActor } from '../redaction/redact-actor.ts';
 import { redactJson, redactText } from '../redaction/redactor.ts';
 import type { OperationStatement, PreparedSql } from '../store/store.ts';
 import type { AuditTable } from './tables.ts';
@@ -32,7 +33,7 @@ export function auditRow(record: AuditRecord): Omit<Insertable<AuditTable>, 'id'
   const { details } = record;
   return {
     at: record.at,
-    actor: clean(record.actor),
+    actor: redactActor(record.actor, clean),
     action: record.action,
     resource: clean(record.resource),
     outcome: record.outcome,

@@ -95,7 +95,8 @@ async function closed(server: Server, graceMs: number): Promise<void> {
 
 /** What is no HTTP, too long in its head or too slow is refused before it is a request. */
 async function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex, refusals: Refusals): Promise<void> {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Gone in the middle of a request: nobody is left to tell, and it was nobody's fault.
+  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || !socket.writable) {
     socket.destroy();
     return;
   }

@@ -1,0 +1,237 @@
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { problemSchema } from '../../contract/api/problem.ts';
+import { mayActAs, roles } from '../../contract/api/role.ts';
+import { createHttpApp } from './http-app.ts';
+import { Measurements } from './measurements.ts';
+import { Refusals } from './refusals.ts';
+import { declaredRoutes, fastifyPath } from './route-table.ts';
+import { type Answer, openTestServer, type TestServer } from './testing/open-test-server.ts';
+
+const runId = 'run-20200101-000000-0123abcd';
+
+test('D22 every route refuses whoever has no token or too low a role, and only four need none', async () => {
+  await using server = await openTestServer({ works: false });
+  const declared = declaredRoutes();
+  let checked = 0;
+  for (const { method, path, role } of declared) {
+    const url = path
+      .replace('{runId}', runId)
+      .replace(/\{\w+\}/g, 'x')
+      .replace('/events', '/events?since=0');
+    for (const as of [...roles, null, 'wrong'] as const) {
+      const asked = as === 'wrong' ? { as: null, headers: { authorization: `Bearer wb_${'A'.repeat(43)}` } } : { as };
+      const answer = await server.ask(method, url, asked);
+      const what = `${as ?? 'nobody'}: ${method} ${url} -> ${answer.status}`;
+      checked++;
+      if (role === 'open') {
+        expect(answer.status, what).not.toBe(401);
+      } else if (as === null || as === 'wrong') {
+        expect(problemOf(answer), what).toMatchObject({ status: 401, code: 'unauthorized' });
+        expect(answer.headers['www-authenticate']).toBe('Bearer realm="waybill"');
+      } else if (mayActAs(as, role)) {
+        expect([401, 403], what).not.toContain(answer.status);
+      } else {
+        expect(problemOf(answer), what).toMatchObject({ status: 403, code: 'forbidden' });
+      }
+    }
+  }
+  const open = declared.filter(({ role }) => role === 'open').map(({ path }) => path);
+  expect(open.sort()).toEqual(['/docs', '/healthz', '/openapi.json', '/readyz']);
+  console.log(`looked at ${declared.length} routes in ${checked} combinations with roles`);
+  expect(checked).toBe(declared.length * 5);
+  expect(declared.length).toBeGreaterThanOrEqual(22);
+});
+
+test('D22 what is served is what is declared, with the same role', async () => {
+  await using server = await openTestServer();
+  const { parts } = server;
+  const measurements = new Measurements();
+  const app = await createHttpApp(
+    { parts, drain: new AbortController().signal, measurements },
+    { refusals: new Refusals(parts, measurements), level: 'silent' },
+  );
+  const served = [...routesOf(app.printRoutes({ commonPrefix: false }))].sort();
+  const declared = declaredRoutes().map(({ method, path }) => `${method} ${fastifyPath(path)}`);
+  expect(served).toEqual(declared.sort());
+  for (const { method, path } of declaredRoutes()) {
+    const refused = await app.inject({ method, url: fastifyPath(path).replace(/:\w+/g, 'x') });
+    // A request that is injected has no port and no host of ours, so each gets as far as its role.
+    expect(refused.statusCode, `${method} ${path}`).not.toBe(404);
+  }
+  await app.close();
+});
+
+test('D22 a revoked token is refused from the next request on', async () => {
+  await using server = await openTestServer();
+  const made = await server.ask('POST', '/v1/tokens', { as: 'admin', body: { name: 'ci', role: 'reader' } });
+  const { token, id } = tokenOf(made);
+  const headers = { authorization: `Bearer ${token}` };
+  expect([made.status, (await server.ask('GET', '/v1/tools', { as: null, headers })).status]).toEqual([201, 200]);
+  const listed = await server.ask('GET', '/v1/tokens', { as: 'admin' });
+  expect(listed.text).toContain(id);
+  expect(listed.text).not.toContain(token);
+  expect((await server.ask('DELETE', `/v1/tokens/${id}`, { as: 'admin' })).status).toBe(200);
+  expect((await server.ask('GET', '/v1/tools', { as: null, headers })).status).toBe(401);
+  expect(problemOf(await server.ask('DELETE', '/v1/tokens/tok_0000000000000000', { as: 'admin' })).status).toBe(404);
+});
+
+test('D22 a host that is not ours and a page of another origin are refused, before anything else is looked at', async () => {
+  await using server = await openTestServer();
+  const port = new URL(server.server.url ?? '').port;
+  const ask = (headers: Record<string, string>) => server.ask('GET', '/v1/tools', { headers });
+  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `LOCALHOST:${port}`, `[::1]:${port}`]) {
+    expect((await ask({ host })).status, host).toBe(200);
+    const own = await ask({ host, origin: `http://${host}` });
+    expect([own.status, own.headers['access-control-allow-origin']], host).toEqual([200, undefined]);
+  }
+  for (const host of [
+    'evil.example',
+    `evil.example:${port}`,
+    '127.0.0.1',
+    'localhost:1',
+    `127.0.0.1:${port}.evil.example`,
+  ]) {
+    expect(problemOf(await ask({ host })), host).toMatchObject({ status: 421, code: 'host_refused' });
+  }
+  const host = `127.0.0.1:${port}`;
+  for (const origin of [
+    'http://evil.example',
+    'null',
+    `https://${host}`,
+    `http://localhost:${port}`,
+    `http://${host}.evil.example`,
+  ]) {
+    expect(problemOf(await ask({ host, origin })), origin).toMatchObject({ status: 403, code: 'origin_refused' });
+  }
+  const preflight = await server.ask('OPTIONS', '/v1/runs', { headers: { host, origin: 'http://evil.example' } });
+  expect([preflight.status, preflight.headers['access-control-allow-methods']]).toEqual([403, undefined]);
+  const open = await server.ask('GET', '/healthz', { as: null, headers: { host: 'evil.example' } });
+  expect(open.status).toBe(421);
+});
+
+test('D1 what cannot be read as a request of ours is a problem too', async () => {
+  await using server = await openTestServer({ configuration: { daemon: { bodyBytes: 2_048 } } });
+  const cases: readonly (readonly [string, string, Parameters<TestServer['ask']>[2], number, string])[] = [
+    ['GET', '/nothing', {}, 404, 'route_not_found'],
+    ['GET', '/v1/runs/', {}, 400, 'invalid_input'],
+    ['DELETE', '/v1/runs', {}, 405, 'method_not_allowed'],
+    ['HEAD', '/v1/tools', {}, 405, ''],
+    ['GET', '/v1/runs/%zz', {}, 400, 'invalid_argument'],
+    ['GET', `/v1/runs/${'x'.repeat(3_000)}`, {}, 400, 'invalid_argument'],
+    [
+      'POST',
+      '/v1/runs',
+      { body: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      415,
+      'unsupported_media_type',
+    ],
+    ['POST', '/v1/runs', { body: 'text', headers: { 'content-type': 'text/plain' } }, 415, 'unsupported_media_type'],
+    ['POST', '/v1/runs', { body: { tool: 'echo', input: 'x'.repeat(3_000) } }, 413, 'body_too_large'],
+    ['GET', '/v1/runs?__proto__[limit]=3', {}, 400, 'invalid_input'],
+    ['GET', '/v1/runs?constructor.prototype.x=3', {}, 400, 'invalid_input'],
+    ['GET', `/v1/runs?state[${'9'.repeat(6)}]=queued`, {}, 400, 'invalid_input'],
+  ];
+  for (const [method, path, options, status, code] of cases) {
+    const answer = await server.ask(method, path, options);
+    expect(answer.status, `${method} ${path.slice(0, 60)}`).toBe(status);
+    if (code !== '') expect(problemOf(answer).code).toBe(code);
+    if (status === 405) expect(answer.headers.allow).toMatch(/^GET(, POST)?$/);
+  }
+  expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('limit');
+  const port = Number(new URL(server.server.url ?? '').port);
+  expect(await speak(port, 'nonsense\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 400 [\s\S]*problem\+json[\s\S]*"invalid_argument"/,
+  );
+  expect(await speak(port, `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  expect(await speak(port, 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 421 /);
+  const smuggled =
+    'POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+  expect(await speak(port, smuggled)).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+test('a client that goes away while it sends or waits leaves nothing behind', async () => {
+  const known = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+  let asked = 0;
+  await using server = await openTestServer({
+    works: false,
+    parts: ({ tokens }) => ({
+      tokens: {
+        ...tokens,
+        authenticate: async (token) => {
+          const caller = await tokens.authenticate(token);
+          known[asked++]?.resolve();
+          return caller;
+        },
+      },
+    }),
+  });
+  const { host, port } = new URL(server.server.url ?? '');
+  const { runId: waiting } = JSON.parse((await server.ask('POST', '/v1/runs', { body: { tool: 'echo' } })).text);
+  const { hints } = server.process.engine.store;
+  const [begun, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const subscribe = hints.subscribe.bind(hints);
+  hints.subscribe = (topic) => {
+    const subscription = subscribe(topic);
+    begun.resolve();
+    return {
+      next: (ms, signal) => subscription.next(ms, signal),
+      [Symbol.dispose]: () => {
+        subscription[Symbol.dispose]();
+        released.resolve();
+      },
+    };
+  };
+  const head = `Host: ${host}\r\nAuthorization: Bearer ${server.tokens.writer}\r\n`;
+  const gone = connect(Number(port), '127.0.0.1');
+  gone.write(`GET /v1/runs/${waiting}?waitMs=600000 HTTP/1.1\r\n${head}\r\n`);
+  await begun.promise;
+  gone.destroy();
+  await released.promise;
+
+  const half = connect(Number(port), '127.0.0.1');
+  half.write(`POST /v1/runs HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"tool`);
+  await known[2]?.promise;
+  half.destroy();
+  const ended = () => server.spans.filter(({ name }) => name === 'POST /v1/runs').length;
+  await expect.poll(ended, { timeout: 10_000 }).toBe(2);
+  const kept = await server.process.engine.store.read((tx) =>
+    tx.db.selectFrom('infra_error_events').selectAll().execute(),
+  );
+  expect(kept).toEqual([]);
+  expect((await server.ask('GET', '/healthz')).status).toBe(200);
+});
+
+function problemOf({ headers, json }: Answer) {
+  expect(headers['content-type']).toMatch(/^application\/problem\+json/);
+  return problemSchema.parse(json);
+}
+
+function tokenOf({ text }: Answer): { token: string; id: string } {
+  return JSON.parse(text);
+}
+
+/** `GET /v1/runs` for each route in Fastify's drawing of its routes. */
+function* routesOf(drawing: string): Generator<string> {
+  const path: string[] = [];
+  for (const line of drawing.split('\n')) {
+    const found = /^([│ ]*)[├└]── (\S*)(?: \((.+)\))?$/.exec(line);
+    if (found === null) continue;
+    const depth = (found[1] ?? '').length / 4;
+    path.length = depth;
+    path[depth] = found[2] ?? '';
+    for (const method of found[3]?.split(', ') ?? []) yield `${method} ${path.join('')}`;
+  }
+}
+
+/** Sends bytes on a bare connection and gives what comes back until it is closed. */
+function speak(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (chunk) => (answer += chunk));
+    socket.once('error', reject);
+    socket.once('close', () => resolve(answer));
+    socket.write(text);
+  });
+}
