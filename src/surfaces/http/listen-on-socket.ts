@@ -15,13 +15,16 @@ const longestPath = 103;
  * @throws WaybillError `daemon_running` when somebody answers there, `invalid_path`
  */
 export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
-  if (Buffer.byteLength(path) > longestPath) {
-    throw new WaybillError('invalid_path', `the path of the socket has more than ${longestPath} bytes: ${path}`, {
+  // `join` would take the dot away, and the folder would be made beside the place instead of in it.
+  const beginning = `${dirname(path)}/.`;
+  const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(`${beginning}XXXXXX/s`));
+  if (longest > longestPath) {
+    throw new WaybillError('invalid_path', `the path of the socket is too long for this system: ${path}`, {
       hint: 'Choose a shorter one with --socket, or listen on a port.',
     });
   }
   await assertFree(path);
-  const folder = await mkdtemp(join(dirname(path), '.')).catch((error: unknown) => {
+  const folder = await mkdtemp(beginning).catch((error: unknown) => {
     throw new WaybillError('invalid_path', `no socket can be made at ${path}`, { cause: error });
   });
   try {
