@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -12,7 +13,7 @@ import { followEvents } from '../ledger/follow-events.ts';
 import { readEvents } from '../ledger/read-events.ts';
 import { requestRun } from '../requests.ts';
 import { showRun } from '../show-run.ts';
-import { dayInMicros, onStore, openAgedWorld, rowsOf } from '../testing/aged-runs.ts';
+import { dayInMicros, onStore, openAgedWorld, rowsOf, tablesOfRun } from '../testing/aged-runs.ts';
 import { runTables, type TestWorldOptions } from '../testing/engine.ts';
 import { type RemoveRunsRequest, removeRuns } from './remove-runs.ts';
 import { removedRun } from './removed-run.ts';
@@ -405,6 +406,17 @@ describe.each(engines)('retention of runs on %s', (name, where) => {
     );
     await fc.assert(property, { numRuns: name === 'SQLite' ? 60 : 12 });
   });
+});
+
+test('no table that speaks of a run is forgotten: a new one with a column `run` belongs into removeRun', async () => {
+  await using aged = await openAgedWorld();
+  using database = new DatabaseSync(aged.world.databasePath, { readOnly: true });
+  const found = database
+    .prepare(
+      "SELECT t.name AS name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table' AND c.name = 'run' ORDER BY 1",
+    )
+    .all();
+  expect(found.map(({ name }) => name)).toEqual([...tablesOfRun, 'removed_run'].toSorted());
 });
 
 interface Drawn {
