@@ -39,7 +39,11 @@ export async function bounded<T>(
 ): Promise<T> {
   const context = { attempt: attempt.number, idempotencyKey: attempt.idempotencyKey };
   if (deadlineMs === undefined) return fn({ ...context, signal: attempt.signal });
-  const timeout = new AbortController();
+  // One signal for both reasons. Not AbortSignal.any, which leaves work to the garbage collector, call for call.
+  const ends = new AbortController();
+  const stop = () => ends.abort(attempt.signal.reason);
+  attempt.signal.addEventListener('abort', stop, { once: true });
+  if (attempt.signal.aborted) stop();
   const late = Promise.withResolvers<never>();
   // A timer that keeps the process alive: it may be all that is left to happen in it.
   const timer = setTimeout(
@@ -49,14 +53,14 @@ export async function bounded<T>(
         details: { deadlineMs, retryable: true },
       });
       late.reject(failure);
-      timeout.abort(failure);
+      ends.abort(failure);
     },
     Math.min(deadlineMs, longestTimerMs),
   );
   try {
-    const signal = AbortSignal.any([attempt.signal, timeout.signal]);
-    return await Promise.race([fn({ ...context, signal }), late.promise]);
+    return await Promise.race([fn({ ...context, signal: ends.signal }), late.promise]);
   } finally {
     clearTimeout(timer);
+    attempt.signal.removeEventListener('abort', stop);
   }
 }

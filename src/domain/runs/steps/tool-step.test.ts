@@ -115,9 +115,11 @@ describe.each(engines)('tools on %s', (_, where) => {
 
   test('a call with a receipt is answered from it, though the tool has changed or is gone since', async () => {
     const gate = { open: false, calls: 0 };
+    // Redacted before it is recorded: what is looked up must be what was stored.
+    const input = { password: 'hunter2hunter2', text: 'Authorization: Bearer abcdefghijklmnop0123456789' };
     const flow = defineWorkflow('flow', { snapshot: 'none' }, async (run) => {
-      const first = await run.tool('count', { key: 'k-secret: "hunter2"' });
-      const second = await run.tool('count', { key: 'k-secret: "hunter2"' });
+      const first = await run.tool('count', input);
+      const second = await run.tool('count', input);
       if (!gate.open) await run.approval('go', { prompt: 'go?' });
       return [first, second];
     });
@@ -146,6 +148,7 @@ describe.each(engines)('tools on %s', (_, where) => {
         isJsonObject(receipt.inputs) ? receipt.inputs.version : null,
       );
     expect(await versions()).toEqual(['1', '2']);
+    expect(JSON.stringify(await eventsOf(first, runId))).not.toMatch(/hunter2|abcdefghijklmnop/);
     const second = await world.start({ tools: memoryTools({}) });
     await requestRun(second.engine, runId, { kind: 'approve', step: 'go', comment: null }, { actor });
     const resumed = await second.runs.resume(runId, { actor });
