@@ -249,7 +249,7 @@ export class RunWorker {
     const retryInMs = verdict.kind === 'park' ? null : verdict.inMs;
     for (let failures = 1; ; failures++) {
       try {
-        await putBack(this.#parts.engine, run.runId, { code: verdict.code, retryInMs });
+        await putBack(this.#parts.engine, run, { code: verdict.code, retryInMs });
         return;
       } catch (problem) {
         if (verdictOn(problem, { failures: 0 }).kind === 'leave') return;

@@ -353,6 +353,7 @@ async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow):
         wakeAt: rest ? engine.clock.now() : null,
       },
     );
+    engine.store.hints.announce('queue');
     return { outcome: 'done', state: before.state, by: 'requester' };
   } catch (error) {
     await releaseUntouched(engine, before, ledger.epoch).catch(() => {});

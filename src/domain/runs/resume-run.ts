@@ -6,7 +6,7 @@ import type { OperationStatement } from '../../platform/store/store.ts';
 import type { Engine } from './engine.ts';
 import { TreeRecorder } from './execution/tree-recorder.ts';
 import { parseHolder } from './lease/holder.ts';
-import { acquireLease } from './lease/lease.ts';
+import { acquireLease, coolingMicros } from './lease/lease.ts';
 import type { EventDraft } from './ledger/event-body.ts';
 import { LedgerWriter } from './ledger/ledger-writer.ts';
 import * as statements from './ledger/statements.ts';
@@ -170,16 +170,20 @@ export async function resumeRun(
       snapshot: accepted ? { id: now.snapshot.id, digest: now.snapshot.digest } : recorded,
     };
   } catch (error) {
-    await releaseUntouched(engine, before, ledger.epoch);
+    await releaseUntouched(engine, before, ledger.epoch, coolingMicros);
     throw error;
   }
 }
 
-/** Gives the lease back with the state the run had: the refusal leaves no trace. */
-export async function releaseUntouched(engine: Engine, row: RunRow, epoch: number): Promise<void> {
+/**
+ * Gives the lease back with the state the run had: the refusal leaves no trace.
+ * @param cooling microseconds for which no worker takes it by itself
+ */
+export async function releaseUntouched(engine: Engine, row: RunRow, epoch: number, cooling = 0): Promise<void> {
+  const until = cooling === 0 ? null : engine.clock.now() + cooling;
   await engine.store.submit({
     lane: row.id,
-    statements: [{ sql: statements.releaseLease, rows: [[row.state, row.wake_at, row.id, epoch]] }],
+    statements: [{ sql: statements.releaseLease, rows: [[until, row.state, row.wake_at, row.id, epoch]] }],
   });
 }
 

@@ -13,6 +13,7 @@ import { findByKey } from './find-by-key.ts';
 import { findWorkflow } from './find-workflow.ts';
 import { finishedError } from './finished-error.ts';
 import { forkOrigin, retryOrigin } from './fork-run.ts';
+import { coolingMicros } from './lease/lease.ts';
 import { LedgerWriter } from './ledger/ledger-writer.ts';
 import { type LoadedRun, loadRun, readReceipts, readRunRow } from './load-run.ts';
 import type { KillReport } from './ports.ts';
@@ -54,6 +55,8 @@ export class Runs {
   readonly #engine: Engine;
   readonly #inbox: RequestInbox;
   readonly #held = new Map<RunId, { readonly execution: Execution; readonly outcome: Promise<Outcome> }>();
+  /** On their way to being held. */
+  readonly #beginning = new Set<Promise<unknown>>();
   #stopping: string | undefined;
 
   constructor(engine: Engine) {
@@ -71,8 +74,11 @@ export class Runs {
    * Goes on with a run nobody holds.
    * @throws WaybillError `run_not_found`, `invalid_transition`, `lease_held`, `drift`
    */
-  async resume(runId: RunId, options: ResumeOptions): Promise<HeldRun> {
-    this.#assertOpen();
+  resume(runId: RunId, options: ResumeOptions): Promise<HeldRun> {
+    return this.#whileOpen(() => this.#resume(runId, options));
+  }
+
+  async #resume(runId: RunId, options: ResumeOptions): Promise<HeldRun> {
     const row = await this.#engine.store.read((tx) => readRunRow(tx, runId));
     const state = readState(row.state);
     if (isTerminal(state)) throw finishedError(runId, state);
@@ -89,15 +95,31 @@ export class Runs {
   async work({ runId, epoch, actor, acceptDrift }: ClaimedRun): Promise<HeldRun> {
     const taken = await takenUnder(this.#engine, runId, epoch);
     try {
-      this.#assertOpen();
-      return await this.#goOn(taken, { actor: actor ?? taken.loaded.row.actor, acceptDrift });
+      return await this.#whileOpen(() => this.#goOn(taken, { actor: actor ?? taken.loaded.row.actor, acceptDrift }));
     } catch (error) {
-      await releaseUntouched(this.#engine, taken.before, epoch).catch(() => {});
+      const cooling = this.#stopping === undefined ? coolingMicros : 0;
+      await releaseUntouched(this.#engine, taken.before, epoch, cooling).catch(() => {});
       throw error;
     }
   }
 
   async #goOn(taken: TakenOver, options: ResumeOptions): Promise<HeldRun> {
+    const { leases } = this.#engine;
+    const { runId, epoch } = taken.ledger;
+    // From here on, not only once it is at work: reading a large tree may take longer than a lease lasts. That the
+    // lease was lost is what the next append says.
+    leases.keep(runId, epoch, () => {});
+    try {
+      const begun = await this.#begin(taken, options);
+      if (!this.#held.has(runId)) leases.release(runId);
+      return begun;
+    } catch (error) {
+      leases.release(runId);
+      throw error;
+    }
+  }
+
+  async #begin(taken: TakenOver, options: ResumeOptions): Promise<HeldRun> {
     const { loaded, ledger, before } = taken;
     const workflow = this.workflow(loaded.row.workflow);
     const { receipts, pending, input } = loaded;
@@ -140,9 +162,24 @@ export class Runs {
   /** Ends every run of this process in order: processes first, then the record; all stay resumable. */
   async shutdown(signal: string): Promise<void> {
     this.#stopping = signal;
-    const all = [...this.#held.values()];
-    for (const { execution } of all) execution.stop({ kind: 'interrupt', signal });
-    await Promise.allSettled(all.map(({ outcome }) => outcome));
+    // What is being begun at this moment joins those that are held, and is told to stop as it does.
+    while (this.#held.size > 0 || this.#beginning.size > 0) {
+      const all = [...this.#held.values()];
+      for (const { execution } of all) execution.stop({ kind: 'interrupt', signal });
+      await Promise.allSettled([...all.map(({ outcome }) => outcome), ...this.#beginning]);
+    }
+  }
+
+  /** @throws WaybillError `interrupted` when this process is ending */
+  async #whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    const begun = work();
+    this.#beginning.add(begun);
+    try {
+      return await begun;
+    } finally {
+      this.#beginning.delete(begun);
+    }
   }
 
   /** @throws WaybillError `workflow_not_found`, naming those there are */
@@ -171,8 +208,11 @@ export class Runs {
     return this.#create({ ...request, origin: await origin() });
   }
 
-  async #create(request: NewRun): Promise<HeldRun> {
-    this.#assertOpen();
+  #create(request: NewRun): Promise<HeldRun> {
+    return this.#whileOpen(() => this.#make(request));
+  }
+
+  async #make(request: NewRun): Promise<HeldRun> {
     const engine = this.#engine;
     const earlier = await findByKey(engine, request);
     if (earlier !== undefined) return { runId: earlier, created: false, outcome: null };
@@ -225,6 +265,8 @@ export class Runs {
       if (ledger.epoch > 1) await this.#inbox.serveKeptCancel(run.runId, execution);
       return perform(execution, workflow, state.input);
     }).finally(() => {
+      // When its lease was lost and taken again by this same process, all this belongs to the other execution.
+      if (this.#held.get(run.runId)?.execution !== execution) return;
       engine.leases.release(run.runId);
       this.#inbox.forget(run.runId);
       this.#held.delete(run.runId);

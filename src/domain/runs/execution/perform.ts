@@ -8,6 +8,7 @@ import { asStored } from '../../../platform/canonical-json/as-stored.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
 import { displayStep } from '../keys/step-key.ts';
+import { coolingMicros } from '../lease/lease.ts';
 import * as statements from '../ledger/statements.ts';
 import type { TerminalState } from '../states.ts';
 import { keepOutputs } from '../steps/receipt.ts';
@@ -178,7 +179,6 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
         await ledger.append({
           events: [{ type: 'run.interrupted', data: { failure: failureOf(last.error, execution.engine.redact) } }],
           also: [forgetProcesses],
-          change: { kind: 'suspend', state: 'running', wakeAt: null },
         });
       }
       throw last.error;
@@ -192,7 +192,7 @@ async function stopped(execution: Execution, reason: StopReason): Promise<Outcom
  * given back or lost already, or the store is what failed, there is nothing to give or no way to: then its expiry tells.
  */
 async function giveBack({ engine, ledger, run }: Execution): Promise<void> {
-  const row = ['running', null, run.runId, ledger.epoch];
+  const row = [engine.clock.now() + coolingMicros, 'running', null, run.runId, ledger.epoch];
   await engine.store
     .submit({ lane: run.runId, statements: [{ sql: statements.releaseLease, rows: [row] }] })
     .catch(() => {});

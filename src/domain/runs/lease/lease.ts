@@ -10,6 +10,12 @@ import { type Holder, holderText, parseHolder } from './holder.ts';
 /** How long a lease lasts without renewal; a runner on another machine waits this long for a dead holder. */
 export const leaseMicros = 15_000_000;
 
+/**
+ * Who lets go of a run because of an error has this long to say what becomes of it in the queue. Without it another
+ * worker would take the run in between, and meet the same error, again and again.
+ */
+export const coolingMicros = 5_000_000;
+
 export interface LeaseRow {
   readonly id: RunId;
   readonly epoch: number;

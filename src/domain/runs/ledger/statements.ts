@@ -73,7 +73,11 @@ export const takeLease = sql(
    WHERE id = ? AND epoch = ? AND state IN ('queued', 'running', 'waiting')`,
 );
 export const renewLease = sql('UPDATE run SET lease_expires_at = ? WHERE id = ? AND epoch = ?');
+/** A time instead of a lease's end keeps workers, not people, from the run until then: see `coolingMicros`. */
 export const releaseLease = sql(
-  `UPDATE run SET holder = NULL, lease_expires_at = NULL, state = ?, wake_at = ?
+  `UPDATE run SET holder = NULL, lease_expires_at = ?, state = ?, wake_at = ?
    WHERE id = ? AND epoch = ? AND holder IS NOT NULL`,
+);
+export const releaseAsIs = sql(
+  'UPDATE run SET holder = NULL, lease_expires_at = NULL WHERE id = ? AND epoch = ? AND holder IS NOT NULL',
 );

@@ -44,18 +44,31 @@ export interface ClaimLimits {
   readonly tools: ReadonlyMap<string, number>;
 }
 
+/** Others may have been faster with what was looked at; what is left is looked at again, but not for ever. */
+const mostRounds = 4;
+
 /**
  * Takes the leases of runs that are ready: queued, handed over, orphaned by a dead worker, or woken; by priority, then
  * age. Of several workers that claim at once, in one process or many, each run goes to one.
+ * @throws WaybillError what the store says, when nothing could be claimed for it
  */
 export async function claimRuns(engine: Engine, limits: ClaimLimits): Promise<readonly ClaimedRun[]> {
-  if (limits.most < 1) return [];
-  const candidates = await ready(engine, limits);
-  const claims = await Promise.allSettled(candidates.map((place) => claim(engine, place, limits.tools)));
   const claimed: ClaimedRun[] = [];
-  for (const result of claims) {
-    if (result.status === 'rejected') throw result.reason;
-    if (result.value !== null) claimed.push(result.value);
+  for (let round = 1; round <= mostRounds && claimed.length < limits.most; round++) {
+    try {
+      const candidates = await ready(engine, { ...limits, most: limits.most - claimed.length });
+      const claims = await Promise.allSettled(candidates.map((place) => claim(engine, place, limits.tools)));
+      for (const result of claims) {
+        if (result.status === 'fulfilled' && result.value !== null) claimed.push(result.value);
+      }
+      const failed = claims.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      if (claims.every((result) => result.status === 'fulfilled' && result.value !== null)) return claimed;
+    } catch (error) {
+      // What is ours already must be worked on, whatever became of the others; the next claim meets the error again.
+      if (claimed.length > 0) return claimed;
+      throw error;
+    }
   }
   return claimed;
 }
@@ -108,8 +121,9 @@ function byPriority(a: Place, b: Place): number {
 function isOrphan(engine: Engine, row: z.output<typeof heldRow>, now: number): boolean {
   const runId = parseId('run', row.run);
   const { holder, epoch, lease_expires_at } = row;
-  const expired = (lease_expires_at ?? 0) <= now;
-  if (expired && parseHolder(holder)?.instance === engine.host.self.instance) return !engine.leases.keeps(runId);
+  if (parseHolder(holder)?.instance === engine.host.self.instance) {
+    return (lease_expires_at ?? 0) <= now && !engine.leases.keeps(runId);
+  }
   return livingHolder({ id: runId, epoch, holder, lease_expires_at }, engine.host, now) === null;
 }
 

@@ -50,10 +50,12 @@ export const lockTool: PreparedSql = {
   postgres: "SELECT pg_advisory_xact_lock(hashtextextended('waybill:tool:' || $1::text, 0))",
 };
 
+// Only by who held it last: what came after has its own end.
+const stillOurs =
+  'WHERE run = ? AND EXISTS (SELECT 1 FROM run WHERE id = run_queue.run AND epoch = ? AND holder IS NULL)';
 export const retryLater = sql(
-  `UPDATE run_queue SET state = 'resting', due = ?, failures = failures + 1 WHERE run = ? AND state = 'ready'`,
+  `UPDATE run_queue SET state = 'resting', due = ?, parked = NULL, failures = failures + 1 ${stillOurs}`,
 );
 export const park = sql(
-  `UPDATE run_queue SET state = 'parked', parked = ?, due = NULL, failures = failures + 1
-   WHERE run = ? AND state IN ('ready', 'resting')`,
+  `UPDATE run_queue SET state = 'parked', parked = ?, due = NULL, failures = failures + 1 ${stillOurs}`,
 );

@@ -19,16 +19,20 @@ CREATE INDEX run_queue_ready ON run_queue (priority DESC, run) WHERE state = 're
 CREATE INDEX run_queue_due ON run_queue (due) WHERE state = 'resting' AND due IS NOT NULL;
 CREATE INDEX run_queue_held ON run_queue (tool) WHERE state = 'held';
 
--- Whoever moves a run, on whichever path, moves its place in the queue with it: the two cannot drift apart.
+-- Whoever moves a run, on whichever path, moves its place in the queue with it: the two cannot drift apart. A run that
+-- nobody holds and whose lease still has an end was let go of because of an error: it is due then, and not before.
 CREATE FUNCTION run_queue_follows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NEW.state IN ('succeeded', 'failed', 'canceled') THEN
     DELETE FROM run_queue WHERE run = NEW.id;
   ELSE
     UPDATE run_queue SET
-      state = CASE WHEN NEW.holder IS NOT NULL THEN 'held' WHEN NEW.state = 'waiting' THEN 'resting' ELSE 'ready' END,
-      due = CASE WHEN NEW.holder IS NULL AND NEW.state = 'waiting' THEN NEW.wake_at END,
-      failures = CASE WHEN NEW.holder IS NULL AND NEW.state = 'waiting' THEN 0 ELSE failures END,
+      state = CASE WHEN NEW.holder IS NOT NULL THEN 'held'
+        WHEN NEW.state = 'waiting' OR NEW.lease_expires_at IS NOT NULL THEN 'resting' ELSE 'ready' END,
+      due = CASE WHEN NEW.holder IS NOT NULL THEN NULL WHEN NEW.lease_expires_at IS NOT NULL THEN NEW.lease_expires_at
+        WHEN NEW.state = 'waiting' THEN NEW.wake_at END,
+      failures = CASE WHEN NEW.holder IS NULL AND NEW.lease_expires_at IS NULL AND NEW.state = 'waiting' THEN 0
+        ELSE failures END,
       actor = CASE WHEN NEW.holder IS NULL THEN NULL ELSE actor END,
       accept_drift = CASE WHEN NEW.holder IS NULL THEN 0 ELSE accept_drift END,
       parked = NULL
