@@ -3,8 +3,8 @@ import type { Store } from '../../../platform/store/store.ts';
 import { runRemoved } from '../retention/removed-run.ts';
 import { Follower, type FollowOptions } from './follower.ts';
 import { assertSince } from './read-events.ts';
-import { ReadTurns } from './read-turns.ts';
 import { RunFeed } from './run-feed.ts';
+import { Turns } from './turns.ts';
 
 /**
  * The events of all runs that somebody in this process follows. However many follow one run, the store is asked for
@@ -12,7 +12,8 @@ import { RunFeed } from './run-feed.ts';
  */
 export class EventFeed {
   readonly #store: Store;
-  readonly #turns = new ReadTurns();
+  /** In one turn of the event loop: a page takes up to a millisecond to read, and is sent in a fraction of that. */
+  readonly #turns = { read: new Turns(4), give: new Turns(64) };
   readonly #runs = new Map<RunId, RunFeed>();
   readonly #followers = new Set<Follower>();
   #draining = false;

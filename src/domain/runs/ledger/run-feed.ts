@@ -1,10 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunId } from '../../../contract/ids.ts';
 import type { HintSubscription, Store } from '../../../platform/store/store.ts';
 import { runNotFound } from '../load-run.ts';
 import { type RemovedRun, removedRun } from '../retention/removed-run.ts';
 import { findHead, largestPage, missing, type RunHead, readEventsAfter, type StoredEvent } from './read-events.ts';
-import type { ReadTurns } from './read-turns.ts';
+import type { Turns } from './turns.ts';
 
 /** Some consecutive events; one and the same object for all followers that get the same ones. */
 export interface FeedPage {
@@ -23,7 +22,8 @@ export type FeedHead =
 
 export interface RunFeedParts {
   readonly store: Store;
-  readonly turns: ReadTurns;
+  /** Of the whole process: who may read a page from the store, and who may be given one. */
+  readonly turns: { readonly read: Turns; readonly give: Turns };
   /** Told when nobody follows any more, or when it has failed: it is of no more use. */
   readonly onEnd: (feed: RunFeed) => void;
 }
@@ -34,8 +34,6 @@ const lookEveryMs = 1_000;
 const pageSize = 65_536;
 /** How many pages of a run are kept for others to share. */
 const pagesKept = 8;
-/** How many followers are woken in one turn of the event loop. */
-const wokenAtOnce = 64;
 
 /**
  * What all followers of one run in this process share: one look at the store, and the pages they read. Events never
@@ -95,6 +93,7 @@ export class RunFeed {
 
   /** The events after `since`, of which there must be some; nothing when the run was removed meanwhile. */
   async page(since: number): Promise<FeedPage | undefined> {
+    await this.#parts.turns.give.take();
     const kept = this.#pages.get(since);
     if (kept !== undefined && (kept.page === undefined || this.#isWhole(kept.page))) return kept.page ?? kept.found;
     const reading: { readonly found: Promise<FeedPage | undefined>; page?: FeedPage } = { found: this.#read(since) };
@@ -120,7 +119,7 @@ export class RunFeed {
 
   async #read(since: number): Promise<FeedPage | undefined> {
     const { store, turns } = this.#parts;
-    await turns.take();
+    await turns.read.take();
     const { events, more } = await readEventsAfter(store, this.runId, since, this.#rows);
     if (events.length === 0) {
       await this.look();
@@ -134,15 +133,19 @@ export class RunFeed {
   }
 
   async #lookNow(): Promise<void> {
+    const before = this.#head;
+    this.#head = await this.#readHead();
+    // Whoever asked for this look: what it found is news for all.
+    if (!sameHead(before, this.#head)) this.#wake();
+  }
+
+  async #readHead(): Promise<FeedHead> {
     const { store } = this.#parts;
     const found = await findHead(store, this.runId);
-    if (found !== undefined) {
-      this.#head = { kind: 'kept', ...found };
-      return;
-    }
+    if (found !== undefined) return { kind: 'kept', ...found };
     const removed = await removedRun(store, this.runId);
     if (removed === null) throw runNotFound(this.runId);
-    this.#head = { kind: 'removed', removed };
+    return { kind: 'removed', removed };
   }
 
   async #watch(): Promise<void> {
@@ -152,24 +155,17 @@ export class RunFeed {
         // Nobody has asked for the pages of a quiet run for a while: a thousand quiet runs keep none.
         if (!hinted) this.#pages.clear();
         if (this.#followers.size === 0) return;
-        const before = this.#head;
         await this.look();
-        if (!sameHead(before, this.#head)) await this.#wake();
       }
     } catch (error) {
       this.#failure = { error };
       this.#end();
-      await this.#wake();
+      this.#wake();
     }
   }
 
-  /** Some at a time, so that a thousand followers do not hold up whatever else this process serves. */
-  async #wake(): Promise<void> {
-    let woken = 0;
-    for (const wake of [...this.#followers]) {
-      wake();
-      if (++woken % wokenAtOnce === 0) await nextTurn();
-    }
+  #wake(): void {
+    for (const wake of this.#followers) wake();
   }
 
   #end(): void {

@@ -58,7 +58,7 @@ test('D14 clients torn away in the middle of what is sent leave nothing behind, 
     await live.finish();
   })();
   let torn = 0;
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 10; round++) {
     const clients = await Promise.all(Array.from({ length: 10 }, (_, index) => ask(url, { read: index % 2 === 0 })));
     await new Promise((resolve) => setTimeout(resolve, round));
     for (const { response } of clients) {
@@ -70,6 +70,6 @@ test('D14 clients torn away in the middle of what is sent leave nothing behind, 
   await talk;
   expect(parseLines(await stays.ended)).toHaveLength(live.head);
   await until(async () => server.counts().followers === 0 && server.measurements.streams === 0);
-  expect(torn).toBe(200);
+  expect(torn).toBe(100);
   expect(server.failures).toEqual([]);
 }, 60_000);
