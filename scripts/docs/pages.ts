@@ -1,2 +1,8 @@
 /** The pages whose commands are run. */
-export const pagesWithCommands = ['README.md', 'docs/resume.md', 'docs/idempotency.md', 'docs/tools.md'] as const;
+export const pagesWithCommands = [
+  'README.md',
+  'docs/resume.md',
+  'docs/idempotency.md',
+  'docs/tools.md',
+  'docs/api.md',
+] as const;

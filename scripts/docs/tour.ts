@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 
 /** How long one command of a page may take, in milliseconds. */
 const patience = 120_000;
@@ -11,6 +14,7 @@ const runId = /run-\d{8}-\d{6}-[0-9a-f]{8}/g;
  * Runs a page of documentation: in a new folder, in order, it writes each code block that begins with `// NAME.ts` (or
  * `# NAME.md`, or follows the words `NAME.json`: at the end of a paragraph) to that file, and runs each command of a
  * `console` block, a line that begins with `$ `.
+ * What a command defines (`NAME=...`, `name() { ...; }`) is there in later ones; a daemon that is left is ended.
  * @returns the page with what the commands print now; ids of runs in later commands are those of this time
  */
 export async function runTour(page: string): Promise<{ readonly page: string; readonly commands: number }> {
@@ -19,11 +23,31 @@ export async function runTour(page: string): Promise<{ readonly page: string; re
   try {
     await mkdir(join(folder, 'bin'));
     await mkdir(root);
+    await linkPackage(join(folder, 'node_modules', 'waybill'));
     await symlink(join(import.meta.dirname, '..', '..', 'bin', 'waybill'), join(folder, 'bin', 'waybill'));
     return await new Tour(folder, root).run(page);
   } finally {
+    await endDaemon(root);
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
+}
+
+/** The package as programs of users see it; Node strips types only outside of node_modules, hence links. */
+async function linkPackage(folder: string): Promise<void> {
+  const source = join(import.meta.dirname, '..', '..', 'src');
+  await mkdir(folder, { recursive: true });
+  await symlink(source, join(folder, 'src'));
+  const exports = { './client': './src/sdk/client/index.ts' };
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'waybill', type: 'module', exports }));
+}
+
+/** Ends the daemon that says in its file that it serves this workspace, and waits until it has. */
+async function endDaemon(root: string): Promise<void> {
+  const file = join(root, '.waybill', 'daemon.json');
+  const daemon = z.object({ pid: z.int() }).safeParse(await readFile(file, 'utf8').then(JSON.parse, () => null));
+  if (!daemon.success) return;
+  process.kill(daemon.data.pid, 'SIGTERM');
+  for (let waited = 0; existsSync(file) && waited < patience; waited += 50) await sleep(50);
 }
 
 class Tour {
@@ -31,6 +55,8 @@ class Tour {
   readonly #root: string;
   /** Ids of runs as the page has them, and those of this time. */
   readonly #ids = new Map<string, string>();
+  /** Variables and functions that commands defined. */
+  readonly #defined: string[] = [];
   #commands = 0;
 
   constructor(folder: string, root: string) {
@@ -69,6 +95,7 @@ class Tour {
       }
       const command = this.#renamed(first.slice(2));
       const output = await this.#execute(command);
+      if (/^(\w+=(\$\(.*\)|\S*)|\w+\(\) \{.*\})$/.test(command)) this.#defined.push(command);
       this.#learn(before.join('\n'), output);
       printed += `$ ${command}\n${output}`;
     }
@@ -88,7 +115,7 @@ class Tour {
       GIT_COMMITTER_EMAIL: identity.EMAIL,
     };
     const output = await new Promise<string>((resolve, reject) => {
-      const script = `{ ${command}\n} 2>&1`;
+      const script = `{ ${[...this.#defined, command].join('\n')}\n} 2>&1`;
       execFile('bash', ['-c', script], { cwd: this.#root, env, timeout: patience }, (error, stdout) => {
         if (error?.killed === true) reject(new Error(`took longer than ${patience} ms: ${command}`));
         else resolve(stdout);

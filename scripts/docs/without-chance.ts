@@ -10,8 +10,9 @@ export function withoutChance(page: string): string {
       runs.set(id, name);
       return name;
     })
-    .replaceAll(/\b(ik:|sha256:|snap-|err_)[0-9a-f]+/g, '$1HEX')
+    .replaceAll(/\b(ik:|sha256:|snap-|err_|tok_)[0-9a-f]+/g, '$1HEX')
     .replaceAll(/\b[0-9a-f]{40}\b/g, 'COMMIT')
+    .replaceAll(/\b[0-9a-f]{32}\b/g, 'TRACE')
     .replaceAll(/\d{4}-\d\d-\d\d[T ][\d:.]+Z?|\b\d\d:\d\d:\d\d\.\d+/g, 'TIME')
     .replaceAll(/\b\d+(\.\d+)? (ms|s|min)\b/g, 'TOOK')
     .replaceAll(/\b\d+(,\d+)*( events| bytes)\b/g, 'N$2')

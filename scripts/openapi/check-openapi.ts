@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../../src/contract/json.ts';
 import { jsonValueSchema } from '../../src/contract/json-value.ts';
 import type { CheckReport } from '../checks/check.ts';
+import { operationsWithoutExample, renderApiPage } from './api-page.ts';
 import { type Canary, canaries, compatible } from './canaries.ts';
 import { compareDocuments } from './compare-documents.ts';
 import { openApiDocument, renderDocument } from './document.ts';
@@ -23,7 +24,11 @@ const documentSchema: z.ZodType<JsonObject> = z.record(z.string(), jsonValueSche
  */
 export async function checkOpenApi(root: string): Promise<CheckReport> {
   const document = openApiDocument();
-  const problems = [...structureProblems(document), ...(await driftProblems(root, renderDocument(document)))];
+  const problems = [
+    ...structureProblems(document),
+    ...(await driftProblems(root, renderDocument(document))),
+    ...(await pageProblems(root, document)),
+  ];
   const baseline = join(root, 'openapi', 'v1.baseline.json');
   if (!existsSync(baseline)) {
     problems.push('openapi/v1.baseline.json is missing: restore it; without it nothing tells what a change breaks');
@@ -47,6 +52,16 @@ function falseAlarms(document: JsonObject): string[] {
   const after = compatible(document);
   if (same(document, after)) return ['the changes that break nobody changed nothing'];
   return compareDocuments(document, after).problems.map((problem) => `breaks nobody, and yet: ${problem}`);
+}
+
+/** What `docs/api.md` says wrong, or does not show. */
+async function pageProblems(root: string, document: JsonObject): Promise<string[]> {
+  const page = await readFile(join(root, 'docs', 'api.md'), 'utf8');
+  const rendered = await renderApiPage(page, document);
+  return [
+    ...(page === rendered ? [] : [`docs/api.md differs from the contract: ${regenerate}`]),
+    ...operationsWithoutExample(page, document).map((id) => `docs/api.md has no example of ${id}`),
+  ];
 }
 
 async function driftProblems(root: string, expected: string): Promise<string[]> {

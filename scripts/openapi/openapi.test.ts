@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { contract } from '../../src/contract/api/contract.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/contract/json.ts';
+import { operationsWithoutExample, renderApiPage } from './api-page.ts';
 import { canaries, compatible } from './canaries.ts';
 import { checkOpenApi, isCaught } from './check-openapi.ts';
 import { compareDocuments } from './compare-documents.ts';
@@ -18,6 +19,7 @@ import { changed, listAt, objectAt, type Path } from './json.ts';
 import { structureProblems } from './structure.ts';
 
 const document = openApiDocument();
+const apiPage = join(import.meta.dirname, '..', '..', 'docs', 'api.md');
 
 describe('the document', () => {
   test('is OpenAPI 3.1, by the schema of its makers', () => {
@@ -133,6 +135,8 @@ describe('the check', () => {
     copy = await mkdtemp(join(tmpdir(), 'waybill-openapi-'));
     git('init', '-q');
     await mkdir(join(copy, 'openapi'));
+    await mkdir(join(copy, 'docs'));
+    await writeFile(join(copy, 'docs', 'api.md'), await renderApiPage(await readFile(apiPage, 'utf8'), document));
     await put('v1.json', renderDocument(document));
     await put('v1.baseline.json', renderDocument(document));
     git('add', '.');
@@ -165,6 +169,19 @@ describe('the check', () => {
     expect(await problems()).toEqual([expect.stringContaining('v1.baseline.json is missing')]);
     await put('v1.baseline.json', text);
     expect(await problems()).toEqual([]);
+  });
+
+  test('finds a page that says something else, or has no example of a route', async () => {
+    const file = join(copy, 'docs', 'api.md');
+    const page = await readFile(file, 'utf8');
+    await writeFile(file, page.replace('| Submit a run |', '| Start a run |'));
+    expect(await problems()).toEqual([expect.stringMatching(/docs\/api\.md differs.*scripts\/openapi\.ts/)]);
+    await writeFile(file, page.replaceAll(/^\$ .*\/receipts\/.*\n/gm, ''));
+    expect(await problems()).toEqual(['docs/api.md has no example of getReceipt']);
+    await writeFile(file, page);
+    expect(operationsWithoutExample('', document)).toHaveLength((await checkOpenApi(copy)).counts.operations ?? 0);
+    await expect(renderApiPage(page.replace('made: route getTool', 'made: gone'), document)).rejects.toThrow('"gone"');
+    await expect(renderApiPage('# Nothing', document)).rejects.toThrow(/no part for submitRun/);
   });
 
   test('D23 finds what a released client would miss, and says how to mean it', async () => {

@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import { httpStatus, problemMediaType, problemSchema } from '../../src/contract/api/problem.ts';
 import { problemsOfRoute } from '../../src/contract/api/route-problems.ts';
 import type { ErrorCode } from '../../src/contract/errors.ts';
-import type { JsonObject } from '../../src/contract/json.ts';
+import { isJsonObject, type JsonObject } from '../../src/contract/json.ts';
 import type { Components } from './components.ts';
+import { listAt, same } from './json.ts';
 import type { Answer, Route } from './routes.ts';
 
 /** The operation of one route: what it takes, who may, and every status it can answer. */
@@ -38,9 +39,16 @@ function parametersOf(
       in: place,
       ...(description === undefined ? {} : { description }),
       required: !mayBeAbsent(schema),
-      schema: rest,
+      schema: place === 'query' ? repeatable(rest) : rest,
     };
   });
+}
+
+/** One or several of a kind are, in a query, the same parameter once or several times: in OpenAPI a list. */
+function repeatable(schema: JsonObject): JsonObject {
+  const [one, several, ...others] = listAt(schema, 'anyOf');
+  if (several === undefined || others.length > 0 || !isJsonObject(several)) return schema;
+  return several.type === 'array' && same(several.items, one) ? several : schema;
 }
 
 function requestBodyOf(body: z.ZodType, components: Components): JsonObject {

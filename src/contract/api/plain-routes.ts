@@ -69,7 +69,7 @@ export const plainRoutes = {
     summary: 'Whether the process answers',
     role: 'open',
     problems: [],
-    answers: [{ status: 200, description: 'It does.', mediaTypes: ['application/json'], schema: healthSchema }],
+    answers: [{ status: 200, description: 'The process answers.', mediaTypes: ['application/json'], schema: healthSchema }],
   },
   readiness: {
     operationId: 'getReadiness',
@@ -104,7 +104,7 @@ export const plainRoutes = {
     method: 'GET',
     path: '/openapi.json',
     tag: 'System',
-    summary: 'This document',
+    summary: 'The OpenAPI document of this daemon',
     role: 'open',
     problems: [],
     answers: [
@@ -121,7 +121,7 @@ export const plainRoutes = {
     method: 'GET',
     path: '/docs',
     tag: 'System',
-    summary: 'The page to read and try this document with',
+    summary: 'A page to read the OpenAPI document and to try it',
     role: 'open',
     problems: [],
     answers: [{ status: 200, description: 'A page.', mediaTypes: ['text/html'], schema: null }],
