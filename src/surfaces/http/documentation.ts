@@ -8,6 +8,7 @@ export interface DocumentationPage {
   readonly policy: string;
 }
 
+const require = createRequire(import.meta.url);
 let text: Promise<string> | undefined;
 let page: Promise<DocumentationPage> | undefined;
 
@@ -44,21 +45,19 @@ const begin = `window.ui = SwaggerUIBundle({
 });`;
 
 async function buildPage(): Promise<DocumentationPage> {
-  const { resolve } = createRequire(import.meta.url);
-  const [bundle, style] = await Promise.all(
-    ['swagger-ui-bundle.js', 'swagger-ui.css'].map(async (file) =>
-      readFile(resolve(`@fastify/swagger-ui/static/${file}`), 'utf8'),
-    ),
-  );
+  const [bundle, style] = await Promise.all([
+    readFile(require.resolve('@fastify/swagger-ui/static/swagger-ui-bundle.js'), 'utf8'),
+    readFile(require.resolve('@fastify/swagger-ui/static/swagger-ui.css'), 'utf8'),
+  ]);
   // Inside a script element only this would end it; in JavaScript both say the same.
-  const scripts = [bundle ?? '', begin].map((script) => script.replaceAll('</script', '<\\/script'));
+  const scripts = [bundle, begin].map((script) => script.replaceAll('</script', '<\\/script'));
   const html = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Waybill API</title>
-<style>${style ?? ''}</style>
+<style>${style}</style>
 </head>
 <body>
 <div id="swagger-ui"></div>
@@ -69,7 +68,7 @@ ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
   const policy = [
     "default-src 'none'",
     `script-src ${scripts.map(hashSource).join(' ')}`,
-    `style-src ${hashSource(style ?? '')}`,
+    `style-src ${hashSource(style)}`,
     "img-src 'self' data:",
     "connect-src 'self'",
     "base-uri 'none'",

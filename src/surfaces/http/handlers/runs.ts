@@ -2,7 +2,6 @@ import { idempotencyKeyHeader, idempotencyReplayedHeader } from '../../../contra
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import { describeRun } from '../../../domain/runs/describe-run.ts';
 import { findReceipt } from '../../../domain/runs/find-receipt.ts';
-import { listRuns } from '../../../domain/runs/list-runs.ts';
 import { listSteps } from '../../../domain/runs/list-steps.ts';
 import { enqueueRun } from '../../../domain/runs/queue/enqueue-run.ts';
 import { submitRetry } from '../../../domain/runs/queue/submit-retry.ts';
@@ -42,6 +41,8 @@ export function runHandlers({ parts, drain }: HttpContext) {
     }),
 
     list: api.runs.list.handler(async ({ input: { query } }) => {
+      // Here, not above: it is the one route that needs the query builder itself, which takes long to load.
+      const { listRuns } = await import('../../../domain/runs/list-runs.ts');
       const { state: states, workflow = null, task = null, limit, cursor = null } = query;
       return runListView(await listRuns(engine, { states, workflow, task, limit, cursor }));
     }),
