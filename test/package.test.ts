@@ -65,6 +65,7 @@ describe('R43 the package, installed into an empty project', () => {
       'LICENSE',
       'README.md',
       'bin/waybill',
+      'openapi/v1.json',
       'package.json',
       ...readdirSync(join(root, 'schemas/v1'))
         .filter((file) => file.endsWith('.json'))
@@ -107,7 +108,23 @@ describe('R43 the package, installed into an empty project', () => {
     const source = `
       import { defineConfig, defineWorkflow, WaybillError, z } from 'waybill';
       import { runAgent } from 'waybill/agent';
+      import { createClient } from 'waybill/client';
       import { runMockAgent } from 'waybill/testing';
+      const client = createClient({ url: 'http://127.0.0.1:8080' }, { token: 'x' });
+      export async function submitAndFollow(): Promise<string> {
+        const { status, body } = await client.runs.submit({ body: { tool: 'echo', input: { n: 1 } } });
+        const created: 200 | 201 = status;
+        for await (const event of client.follow(body.runId, { timeoutMs: 1_000 })) {
+          const seq: number = event.seq;
+          // @ts-expect-error a number has a type
+          const wrong: string = event.seq;
+        }
+        // @ts-expect-error a tool is named, or a workflow
+        await client.runs.submit({ body: { tol: 'echo' } });
+        // @ts-expect-error no such route
+        await client.runs.launch();
+        return (await client.runs.get({ params: { runId: body.runId } })).state;
+      }
       const flow = defineWorkflow('flow', { input: z.object({ n: z.number() }) }, async (run, input) => {
         const n: number = input.n;
         // @ts-expect-error the input has a type
