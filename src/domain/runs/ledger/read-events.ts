@@ -63,7 +63,7 @@ export async function readEvents(
 }
 
 /** @throws WaybillError `run_not_found`, `run_removed` */
-export async function readHead(store: Store, runId: RunId): Promise<RunHead> {
+async function readHead(store: Store, runId: RunId): Promise<RunHead> {
   const head = await findHead(store, runId);
   if (head === undefined) throw await missingRun(store, runId);
   return head;
