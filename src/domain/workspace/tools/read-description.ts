@@ -1,13 +1,17 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { WaybillError } from '../../../contract/errors.ts';
 import type { Digest } from '../../../contract/ids.ts';
 import { problemsText, shapeProblems } from '../../../contract/shape-problems.ts';
 import { type ToolDescription, toolDescriptionSchema } from '../../../contract/tool.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
+import { systemCode } from '../../../platform/files/file-write-failed.ts';
 import { resolveInside } from '../../../platform/files/safe-path.ts';
 import { jsonProblem } from './json-problem.ts';
 
 const largest = 1_048_576;
+/** Why a file cannot be read that is no fault of the machine. */
+const ofTheFile: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENXIO']);
 
 /** Why a description cannot be used, in words for its author. */
 export class Unusable extends Error {}
@@ -15,7 +19,7 @@ export class Unusable extends Error {}
 /**
  * Reads and checks one `tool.json`; its schemas are not compiled yet.
  * @param path of the file, relative to the workspace
- * @throws Unusable
+ * @throws Unusable; WaybillError `file_read_failed` when the machine is at fault
  */
 export async function readDescription(
   root: string,
@@ -42,7 +46,13 @@ async function readBytes(root: string, path: string): Promise<Uint8Array> {
     if (stats.size > largest) throw new Unusable(`is larger than ${largest} bytes`);
     return await file.readFile();
   } catch (error) {
-    throw error instanceof Unusable ? error : new Unusable(`cannot be read: ${wordsOf(error)}`);
+    if (error instanceof Unusable) throw error;
+    if (ofTheFile.has(systemCode(error) ?? '')) throw new Unusable(`cannot be read: ${wordsOf(error)}`);
+    throw new WaybillError('file_read_failed', `cannot read ${path}`, {
+      hint: 'Nothing may be wrong with the file: look for too many open files or a failing disk.',
+      details: { path, systemCode: systemCode(error) ?? null },
+      cause: error,
+    });
   }
 }
 

@@ -48,10 +48,12 @@ export function createToolCatalog(workspace: Workspace, { tools: granted }: Pick
     const known = read.get(id);
     if (known?.stamp === stamp) return known.tool;
     const tool = describe(id, folder);
-    // It is told to whoever asked; kept here as well, it must not count as unhandled.
-    tool.catch(() => {});
     if (isRacy(stamp)) read.delete(id);
     else read.set(id, { stamp, tool });
+    // What could not be used is read again when it is asked for: the reason may pass without a change of the file.
+    tool.catch(() => {
+      if (read.get(id)?.tool === tool) read.delete(id);
+    });
     return tool;
   }
 
