@@ -53,6 +53,8 @@ export interface TestWorldOptions {
   /** What the machine of the process is called, hashed. */
   readonly hostHash?: Digest;
   readonly clock?: Clock;
+  /** Who holds leases; without it a process of this world, which lives until it dies. */
+  readonly host?: HostPort;
   /** Opens the store; a SQLite file in the world's folder unless given. Called once a process. */
   readonly openStore?: () => Promise<Store>;
 }
@@ -121,7 +123,7 @@ function startProcess(options: TestWorldOptions, { data, root, living, store }: 
   const mortal = mortalStore(store);
   const failures: FailureReport[] = [];
   const unknown = { known: false, reason: 'not a checkout' } as const;
-  const host: HostPort = {
+  const host: HostPort = options.host ?? {
     self: { pid: process.pid, startTime: '1', bootId: 'test-boot', host: 'test-host', instance },
     liveness: (holder) => (living.has(holder.instance) ? 'alive' : 'dead'),
   };
