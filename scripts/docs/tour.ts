@@ -122,6 +122,7 @@ class Tour {
       });
     });
     const text = output
+      .replaceAll('\r\n', '\n')
       .replaceAll(this.#root, '~/shop')
       .replaceAll(this.#folder, '~')
       .replaceAll(` on ${hostname()}`, ' on laptop')

@@ -114,14 +114,17 @@ function answerLines(operation: JsonObject): string[] {
     if (!isJsonObject(answer)) continue;
     const codes = listAt(answer, 'x-waybill-codes').map(String);
     const own = codes.filter((code) => !common.has(code));
-    if (codes.length > 0) problems.push(...own.map((code) => `${status} \`${code}\``));
-    else answers.push(`- ${status} ${contentText(answer)}${answer.description}`);
+    problems.push(...own.map((code) => `${status} \`${code}\``));
+    const { 'application/problem+json': _, ...content } = objectAt(answer, 'content');
+    if (codes.length > 0 && Object.keys(content).length === 0) continue;
+    const description = `${answer.description}`.replace(/ A problem: .*/, '');
+    answers.push(`- ${status} ${contentText(content)}${description}`);
   }
   return [...answers, ...(problems.length > 0 ? [`- problems of its own: ${problems.join(', ')}`] : [])];
 }
 
-function contentText(answer: JsonObject): string {
-  const content = Object.entries(objectAt(answer, 'content'));
+function contentText(byType: JsonObject): string {
+  const content = Object.entries(byType);
   const [first] = content;
   if (first === undefined) return 'without a body: ';
   const shape = isJsonObject(first[1]) ? shapeText(first[1].schema) : 'unknown';

@@ -4,7 +4,7 @@ import { problemsOfRoute } from '../../src/contract/api/route-problems.ts';
 import type { ErrorCode } from '../../src/contract/errors.ts';
 import { isJsonObject, type JsonObject } from '../../src/contract/json.ts';
 import type { Components } from './components.ts';
-import { listAt, same } from './json.ts';
+import { listAt, objectAt, same } from './json.ts';
 import type { Answer, Route } from './routes.ts';
 
 /** The operation of one route: what it takes, who may, and every status it can answer. */
@@ -63,15 +63,16 @@ function mayBeAbsent(schema: z.ZodType): boolean {
 }
 
 function responsesOf(route: Route, components: Components): JsonObject {
-  const answers = route.answers.map((answer) => [answer.status, answerOf(answer, components)] as const);
-  const problems = [...problemStatuses(route)].map(([status, codes]) => {
-    return [status, problemAnswerOf(status, codes, components)] as const;
-  });
-  const taken = new Set(answers.map(([status]) => status));
-  const clash = problems.find(([status]) => taken.has(status));
-  if (clash !== undefined)
-    throw new Error(`${route.operationId} answers ${clash[0]} with a problem and with no problem`);
-  return Object.fromEntries([...answers, ...problems].map(([status, answer]) => [String(status), answer]));
+  const answers = new Map(route.answers.map((answer) => [answer.status, answerOf(answer, components)]));
+  for (const [status, codes] of problemStatuses(route)) {
+    const problem = problemAnswerOf(status, codes, components);
+    const answer = answers.get(status);
+    // One status can tell two things, as 503 of /readyz does: the media type tells which.
+    const content = { ...objectAt(answer ?? {}, 'content'), ...objectAt(problem, 'content') };
+    const description = [answer?.description, problem.description].filter((each) => each !== undefined).join(' ');
+    answers.set(status, { ...problem, description, content });
+  }
+  return Object.fromEntries([...answers].sort(([a], [b]) => a - b).map(([status, answer]) => [String(status), answer]));
 }
 
 function answerOf({ description, mediaTypes, schema, headers }: Answer, components: Components): JsonObject {

@@ -6,6 +6,7 @@ import { receiptSchema } from '../evidence.ts';
 import type { Role } from './role.ts';
 import {
   answerApprovalSchema,
+  approvalParams,
   cancelRunSchema,
   listRunsQuery,
   listStepsQuery,
@@ -58,7 +59,7 @@ const writing = (...problems: ErrorCode[]) => route('writer', ...problems);
 const administrating = (...problems: ErrorCode[]) => route('admin', ...problems);
 const ofRun = ['run_not_found', 'run_removed'] as const satisfies ErrorCode[];
 const ofRequest = [...ofRun, 'idempotency_key_reused', 'holder_silent'] as const satisfies ErrorCode[];
-const ofSubmit = ['idempotency_key_reused', 'queue_full', 'draining'] as const satisfies ErrorCode[];
+const ofSubmit = ['idempotency_key_reused', 'queue_full'] as const satisfies ErrorCode[];
 const detailed = { inputStructure: 'detailed' } as const;
 
 /** An answer whose status tells created (201) from replayed or unchanged (200). */
@@ -87,6 +88,7 @@ export const contract = {
       'workflow_not_found',
       'task_not_found',
       'task_invalid',
+      'agent_not_found',
       ...ofSubmit,
     )
       .route({
@@ -133,7 +135,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, query: listStepsQuery.prefault({}) }))
       .output(stepListSchema),
-    receipt: reading(...ofRun, 'step_not_found', 'receipt_not_found')
+    receipt: reading(...ofRun, 'receipt_not_found')
       .route({
         method: 'GET',
         path: '/v1/runs/{runId}/receipts/{step}',
@@ -166,7 +168,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed }))
       .output(requestAnswerSchema),
-    resume: writing(...ofRequest, 'run_not_failed', 'drift', 'lease_held', 'queue_full', 'draining')
+    resume: writing(...ofRequest, 'invalid_transition', 'run_not_failed', 'drift', 'lease_held', 'queue_full')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/resume',
@@ -178,7 +180,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed, body: resumeRunSchema.prefault({}) }))
       .output(madeOrFound),
-    answerApproval: writing(...ofRequest, 'step_not_found', 'run_not_waiting')
+    answerApproval: writing(...ofRequest, 'invalid_transition', 'run_not_waiting')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/approvals/{step}',
@@ -187,9 +189,9 @@ export const contract = {
         summary: 'Approve or deny what a run waits for',
         ...detailed,
       })
-      .input(z.object({ params: stepParams, headers: keyed, body: answerApprovalSchema }))
+      .input(z.object({ params: approvalParams, headers: keyed, body: answerApprovalSchema }))
       .output(requestAnswerSchema),
-    signal: writing(...ofRequest)
+    signal: writing(...ofRequest, 'invalid_transition')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/signals/{name}',

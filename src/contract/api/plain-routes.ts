@@ -69,7 +69,9 @@ export const plainRoutes = {
     summary: 'Whether the process answers',
     role: 'open',
     problems: [],
-    answers: [{ status: 200, description: 'The process answers.', mediaTypes: ['application/json'], schema: healthSchema }],
+    answers: [
+      { status: 200, description: 'The process answers.', mediaTypes: ['application/json'], schema: healthSchema },
+    ],
   },
   readiness: {
     operationId: 'getReadiness',

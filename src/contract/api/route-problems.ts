@@ -9,8 +9,15 @@ export interface RouteInput {
   readonly takesBody: boolean;
 }
 
-const ofEvery = ['host_refused', 'origin_refused', 'internal'] as const;
-const ofTheStore = ['store_unavailable', 'store_busy', 'store_closed', 'request_timeout'] as const;
+const ofEvery = [
+  'invalid_argument',
+  'host_refused',
+  'origin_refused',
+  'request_timeout',
+  'internal',
+  'draining',
+] as const;
+const ofTheStore = ['store_unavailable', 'store_busy', 'store_closed'] as const;
 const ofBodies = ['invalid_json', 'body_too_large', 'unsupported_media_type'] as const;
 
 /** Problems a route can answer because of what it is; those of its own work stand in the contract. */

@@ -148,6 +148,11 @@ export const stepParams = z.strictObject({
     .describe("The number of a receipt, or its step's name when only one step of the run has it."),
 });
 
+export const approvalParams = z.strictObject({
+  runId: runParam,
+  step: z.string().min(1).max(512).describe('The name of the approval it waits for.'),
+});
+
 const comment = z.string().max(2000).nullable().default(null).describe('For whoever reads the ledger.');
 
 export const cancelRunSchema = z.strictObject({ comment }).describe('Ends a run.');
