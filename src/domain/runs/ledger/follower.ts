@@ -132,7 +132,7 @@ export class Follower implements Disposable {
     const cursor = this.#cursor;
     const { until = 'terminal' } = this.#options;
     const { head } = this.#feed;
-    if (head?.kind === 'kept' && cursor >= head.seq && isTerminal(head.state)) return { why: 'terminal', cursor };
+    if (this.complete) return { why: 'terminal', cursor };
     if (this.#stopped !== undefined) return { why: this.#stopped, cursor };
     if (head?.kind === 'removed') return { why: 'gap', cursor, lastRemoved: head.removed.lastSeq };
     if (head === undefined) return undefined;

@@ -358,6 +358,9 @@ describe.each([
     expect(lines.length).toBeLessThan(live.head);
     const later = await ask(`${url}?follow=true&since=5`);
     expect(parseLines(await later.ended).map(endOf)).toMatchObject([{ why: 'gap', cursor: 5, lastRemoved: live.head }]);
+    // Whoever has its terminal event misses nothing.
+    const all = await ask(`${url}?follow=true&since=${live.head}`);
+    expect(await all.ended).toBe('');
     const read = await ask(url);
     expect(read.status).toBe(410);
     expect(problemSchema.parse(JSON.parse(await read.ended))).toMatchObject({ code: 'run_removed' });
