@@ -1,13 +1,16 @@
 import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { freePort } from './free-port.ts';
 import { commit, makeProject } from './make-project.ts';
-import { program, waybill } from './programs.ts';
+import { inBackground, program, shell, waybill, waybillInBackground } from './programs.ts';
 import { readRun } from './read-run.ts';
 import { claim, fail, say, stage } from './tell.ts';
 
 // `npm run demo`: the main job on a real git repository, from the task to the proof, with a crash in the middle. Every
 // line with a check mark was looked at; the first one that does not hold ends the demo with exit code 1.
 
+const refusalSchema = z.object({ status: z.int(), issues: z.array(z.object({ path: z.string() })) });
 process.on('uncaughtException', (error) => fail(error.message));
 const began = Date.now();
 say('Waybill runs agents and build jobs so that nothing is lost and everything can be proven.');
@@ -109,17 +112,89 @@ claim(
   caught.exitCode === 1 && caught.lines.some((line) => /✗ event \d+: digest/.test(line)),
 );
 
+stage(
+  'A daemon, and a tool',
+  'Other programs use the workspace over HTTP: on this machine only, and with a token. A tool is described once,',
+  'in waybill.tools/invoices/tool.json: what it takes, what it gives, what it may do.',
+);
+const port = await freePort();
+const address = `http://127.0.0.1:${port}`;
+const daemon = waybillInBackground(project, ['serve', '--port', String(port)]);
+claim('it says first where it is', (await daemon.line(() => true)) === address);
+await daemon.line((line) => line.startsWith('docs'));
+const tools = await waybill(project, ['tools']);
+claim(
+  '`waybill tools` asks it, and finds the tool',
+  tools.lines.some((line) => line.startsWith('invoices')),
+);
+const post = (body: string) =>
+  shell(
+    project,
+    `curl -sS ${address}/v1/runs -H "authorization: Bearer $(cat .waybill/keys/token)" -H 'content-type: application/json' -d '${body}'`,
+  );
+const refused = await post('{"tool": "invoices", "input": {"orders": [{"id": "1"}]}}');
+const problem = refusalSchema.parse(JSON.parse(refused.lines.join('')));
+claim(
+  'input that does not fit the schema is refused before any run exists, with the path of each problem',
+  problem.status === 400 && problem.issues.some(({ path }) => path.startsWith('body.input.orders[0]')),
+);
+
+stage(
+  'A follower, and the daemon dies',
+  'A program of somebody else (watch.js, eight lines with waybill/client) follows a run of the tool. In the middle',
+  'the demo kills the daemon with SIGKILL, and starts it again. Nobody tells the follower.',
+);
+const submit = ['submit', 'invoices', '--input', '@orders.json', '--key', 'november'];
+const submitted = await waybill(project, submit);
+const invoiceRun = submitted.lines.find((line) => line.startsWith('run-')) ?? '';
+const follower = inBackground(project, [process.execPath, 'watch.js', invoiceRun], `node watch.js ${invoiceRun} &`);
+await follower.line((line) => line.includes('order A-3'));
+daemon.kill('SIGKILL');
+claim('the daemon was killed while the tool was at work', (await daemon.ended).signal === 'SIGKILL');
+const again = waybillInBackground(project, ['serve', '--port', String(port)]);
+const watched = await follower.ended;
+const seqs = watched.lines.map((line) => Number(line.split(' ')[0]));
+claim(
+  'the follower went on by itself to the end, and saw each event once, in order, without a gap',
+  watched.exitCode === 0 && seqs.length > 10 && seqs.every((seq, index) => seq === index + 1),
+);
+claim('the run is done', watched.lines.at(-1)?.endsWith('run.succeeded') === true);
+const invoiced = await readRun(project, invoiceRun);
+const attempts = invoiced.events.filter(({ type }) => type === 'attempt.started');
+claim(
+  'the tool was called twice under one idempotency key, and no invoice was written twice',
+  attempts.length === 2 &&
+    new Set(attempts.map(({ data }) => data.idempotencyKey)).size === 1 &&
+    (await readFile(join(project, 'invoices', 'log.txt'), 'utf8')) === 'A-1\nA-2\nA-3\nA-4\nA-5\nA-6\n',
+);
+claim('the same submit again is the same run', (await waybill(project, submit)).lines.includes(invoiceRun));
+const since = seqs.length - 3;
+const tail = await shell(
+  project,
+  `curl -sSN ${address}/v1/runs/${invoiceRun}/events?follow=true -H "authorization: Bearer $(cat .waybill/keys/token)" -H 'accept: text/event-stream' -H 'last-event-id: ${since}' | cut -c1-100`,
+);
+claim(
+  `curl that comes back with Last-Event-ID ${since} gets the last three events`,
+  tail.lines.filter((line) => line.startsWith('id: ')).join() ===
+    [since + 1, since + 2, since + 3].map((seq) => `id: ${seq}`).join(),
+);
+claim('the run is intact', (await waybill(project, ['verify', invoiceRun])).exitCode === 0);
+again.kill('SIGTERM');
+claim('at SIGTERM the daemon ends in order', (await again.ended).exitCode === 0);
+
 stage('Where to look next', 'The repository of the demo is yours to play with:');
 say(
   `   cd ${project}`,
   '   git diff                 what the agents changed',
   '   cat agents/builder.ts    an agent; waybill.config.ts names it',
   '   ls .waybill/runs/*       the evidence as files',
+  '   cat watch.js             a follower; waybill.tools/invoices/ is the tool',
   `   ${join(import.meta.dirname, '..', 'bin', 'waybill')} events ${runId}`,
   '                            the ledger, event by event',
   '',
   '   README.md has a tour of five minutes, docs/resume.md what survives which crash, docs/idempotency.md what a',
-  '   key is made of, examples/release/ a workflow with an approval. In a repository of yours: waybill init',
+  '   key is made of, docs/daemon.md the daemon, docs/tools.md tools, examples/release/ a workflow with an approval.',
+  '   In a repository of yours: waybill init',
   '',
   `   All of it held, in ${((Date.now() - began) / 1000).toFixed(0)} seconds.`,
 );

@@ -27,16 +27,17 @@ async function git(project: string, ...args: readonly string[]): Promise<void> {
 }
 
 /**
- * Stands in for `npm install waybill`: agents import `waybill/agent` from a package that hands on to the sources
- * of this checkout, so that the demo needs neither a build nor a network.
+ * Stands in for `npm install waybill`: agents import `waybill/agent`, and a program `waybill/client`, from a package that
+ * hands on to the sources of this checkout, so that the demo needs neither a build nor a network.
  */
 async function installWaybill(project: string): Promise<void> {
   const folder = join(project, 'node_modules', 'waybill');
   await mkdir(folder, { recursive: true });
-  const sources = pathToFileURL(join(import.meta.dirname, '..', 'src', 'sdk', 'agent', 'index.ts')).href;
-  await writeFile(join(folder, 'agent.js'), `export * from ${JSON.stringify(sources)};\n`);
-  await writeFile(
-    join(folder, 'package.json'),
-    JSON.stringify({ name: 'waybill', type: 'module', exports: { './agent': './agent.js' } }),
-  );
+  const parts = ['agent', 'client'];
+  for (const part of parts) {
+    const sources = pathToFileURL(join(import.meta.dirname, '..', 'src', 'sdk', part, 'index.ts')).href;
+    await writeFile(join(folder, `${part}.js`), `export * from ${JSON.stringify(sources)};\n`);
+  }
+  const exports = Object.fromEntries(parts.map((part) => [`./${part}`, `./${part}.js`]));
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'waybill', type: 'module', exports }));
 }

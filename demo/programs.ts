@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -19,6 +19,7 @@ interface Choices {
   readonly aloud?: boolean;
   /** Called with each line as it comes, before the next; `kill` ends the program with SIGKILL. */
   readonly onLine?: (line: string, kill: () => void) => void;
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** Runs `waybill ARGS` in the project, as a process of its own. */
@@ -29,6 +30,61 @@ export function waybill(project: string, args: readonly string[], choices?: Choi
 /** Runs any program in the project. */
 export function program(project: string, argv: readonly [string, ...string[]], choices?: Choices): Promise<Ended> {
   return run(project, argv, argv.join(' '), choices);
+}
+
+/** Runs a line as a person types it into a shell. */
+export function shell(project: string, line: string, choices?: Choices): Promise<Ended> {
+  return run(project, ['sh', '-c', line], line, choices);
+}
+
+/** A program that goes on while the demo does other things; it never outlives the demo. */
+export interface InBackground {
+  /** Resolves with the first line that fits, also one it has printed before; rejects when it ends without one. */
+  line(fits: (line: string) => boolean): Promise<string>;
+  kill(signal: NodeJS.Signals): void;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts `waybill ARGS` and lets it run. */
+export function waybillInBackground(project: string, args: readonly string[]): InBackground {
+  return inBackground(project, [waybillProgram, ...args], `waybill ${args.join(' ')} &`);
+}
+
+export function inBackground(project: string, argv: readonly [string, ...string[]], shown: string): InBackground {
+  const lines: string[] = [];
+  let heard = Promise.withResolvers<void>();
+  let kill: (signal: NodeJS.Signals) => void = () => {};
+  let over = false;
+  const tell = () => {
+    heard.resolve();
+    heard = Promise.withResolvers();
+  };
+  const ended = run(project, argv, shown, {
+    onStart: (child) => {
+      kill = (signal) => child.kill(signal);
+      process.on('exit', () => child.kill('SIGKILL'));
+    },
+    onLine: (line) => {
+      lines.push(line);
+      tell();
+    },
+  }).finally(() => {
+    over = true;
+    tell();
+  });
+  ended.catch(() => {});
+  return {
+    ended,
+    kill: (signal) => kill(signal),
+    line: async (fits) => {
+      for (;;) {
+        const found = lines.find(fits);
+        if (found !== undefined) return found;
+        if (over) throw new Error(`${shown} ended early: ${lines.join(' ')}`);
+        await heard.promise;
+      }
+    },
+  };
 }
 
 /** What `waybill ARGS --json` prints, parsed. @throws Error when it fails */
@@ -43,13 +99,14 @@ async function run(
   project: string,
   argv: readonly [string, ...string[]],
   shown: string,
-  { aloud = true, onLine }: Choices = {},
+  { aloud = true, onLine, onStart }: Choices = {},
 ): Promise<Ended> {
   if (aloud) typed(shown);
   const [command, ...args] = argv;
   // A test runner that finds itself inside another one would report to that one.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn(command, args, { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  onStart?.(child);
   const exit = once(child, 'close').catch((error: NodeJS.ErrnoException) => {
     throw new Error(`cannot start ${command} (${error.code}): is it installed?`);
   });
