@@ -1,0 +1,218 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { runAnswerSchema } from '../src/contract/api/runs.ts';
+import { madeTokenSchema } from '../src/contract/api/tokens.ts';
+import { defineWorkflow } from '../src/contract/define.ts';
+import { type Answer, type AskOptions, openTestServer } from '../src/surfaces/http/testing/open-test-server.ts';
+
+const media = z.object({ content: z.record(z.string(), z.object({ schema: z.unknown() })).default({}) });
+const documentSchema = z.object({
+  paths: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.object({
+        operationId: z.string(),
+        responses: z.record(z.string(), media.extend({ 'x-waybill-codes': z.array(z.string()).default([]) })),
+      }),
+    ),
+  ),
+  components: z.record(z.string(), z.json()),
+});
+const document = documentSchema.parse(
+  JSON.parse(readFileSync(join(import.meta.dirname, '../openapi/v1.json'), 'utf8')),
+);
+
+/** Compares answers with the document; knows which operations were asked, and with which statuses. */
+class Judge {
+  readonly asked = new Set<string>();
+  readonly answered = new Set<string>();
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
+  readonly #shapes = new Map<string, ValidateFunction>();
+
+  constructor() {
+    formats.default(this.#ajv);
+    this.#ajv.addSchema({ $id: 'urn:waybill:document', components: document.components });
+  }
+
+  judge(method: string, path: string, answer: Answer): void {
+    const place = `${method} ${path}`;
+    const operation = document.paths[templateOf(path)]?.[method.toLowerCase()];
+    if (operation === undefined) throw new Error(`${place} is in no document`);
+    this.asked.add(operation.operationId);
+    const { status } = answer;
+    this.answered.add(`${operation.operationId} ${status}`);
+    const declared = operation.responses[String(status)];
+    if (declared === undefined) throw new Error(`${place} answered ${status}, which is not declared: ${answer.text}`);
+    const type = `${answer.headers['content-type'] ?? ''}`.split(';')[0] ?? '';
+    const types = Object.keys(declared.content);
+    if (types.length === 0) {
+      expect(answer.text, place).toBe('');
+      return;
+    }
+    expect(types, place).toContain(type);
+    for (const value of valuesOf(type, answer)) {
+      const validate = this.#shape(JSON.stringify(declared.content[type]?.schema));
+      expect(validate(value), `${place} ${status}: ${this.#ajv.errorsText(validate.errors)} in ${answer.text}`).toBe(
+        true,
+      );
+    }
+    if (type !== 'application/problem+json') return;
+    const { code } = z.object({ code: z.string() }).parse(answer.json);
+    expect(declared['x-waybill-codes'], `${place} ${status}`).toContain(code);
+  }
+
+  #shape(schema: string): ValidateFunction {
+    const known = this.#shapes.get(schema);
+    if (known !== undefined) return known;
+    const absolute = z
+      .record(z.string(), z.json())
+      .parse(JSON.parse(schema.replaceAll('"#/', '"urn:waybill:document#/')));
+    const compiled = this.#ajv.compile(absolute);
+    this.#shapes.set(schema, compiled);
+    return compiled;
+  }
+}
+
+function templateOf(path: string): string {
+  const [plain = ''] = path.split('?');
+  const parts = plain.split('/');
+  const fits = (template: string) => {
+    const own = template.split('/');
+    return own.length === parts.length && own.every((part, index) => part.startsWith('{') || part === parts[index]);
+  };
+  return Object.keys(document.paths).find(fits) ?? plain;
+}
+
+function valuesOf(type: string, { text, json }: Answer): unknown[] {
+  if (type === 'application/x-ndjson')
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+  if (type === 'text/event-stream')
+    return [...text.matchAll(/^data: (.*)$/gm)].map(([, line = '']) => JSON.parse(line));
+  return [json ?? text];
+}
+
+const waits = defineWorkflow('waits', async (run) => {
+  const word = await run.signal('word');
+  const { approved } = await run.approval('publish', { prompt: 'Publish?' });
+  return { word, approved };
+});
+const fails = defineWorkflow('fails', async (run) => {
+  await run.step('build', {}, () => Promise.reject(new Error('broken')));
+  return null;
+});
+
+test('every route answers what the document says: status, media type, shape and code', async () => {
+  await using server = await openTestServer({ workflows: [waits, fails] });
+  const judge = new Judge();
+  const ask = async (method: string, path: string, options: AskOptions = {}) => {
+    const answer = await server.ask(method, path, options);
+    judge.judge(method, path, answer);
+    return answer;
+  };
+  const submit = async (body: unknown, query = '?waitMs=10000') => {
+    return runAnswerSchema.parse((await ask('POST', `/v1/runs${query}`, { body })).json);
+  };
+  const nobody = 'run-20260101-000000-00000000';
+
+  const { runId } = await submit({ tool: 'echo', input: { a: [1, null, 'x'] } });
+  await submit({ workflow: 'fails' });
+  const waiting = await submit({ workflow: 'waits' }, '');
+  await expect
+    .poll(async () => (await ask('GET', `/v1/runs/${waiting.runId}`)).json)
+    .toMatchObject({ state: 'waiting' });
+  const keyed = { body: { tool: 'echo' }, headers: { 'idempotency-key': 'k' } };
+  for (const body of [{ tool: 'echo' }, { tool: 'echo' }, { tool: 'echo', input: 1 }]) {
+    await ask('POST', '/v1/runs', { ...keyed, body });
+  }
+  for (const body of [{}, '{', { tool: 'nobody' }, { workflow: 'nobody' }, { tool: 'echo', priority: 1.5 }]) {
+    await ask('POST', '/v1/runs', { body });
+  }
+  await ask('POST', '/v1/runs', { body: 'a=b', headers: { 'content-type': 'text/plain' } });
+  await ask('POST', '/v1/runs', { body: { tool: 'echo' }, as: 'reader' });
+  await ask('POST', '/v1/runs', { body: { tool: 'echo' }, as: null });
+  await ask('GET', '/v1/runs', { headers: { host: 'elsewhere.example' } });
+  await ask('GET', '/v1/runs', { headers: { origin: 'https://elsewhere.example' } });
+
+  for (const query of ['', '?limit=2', '?state=failed&state=succeeded', '?limit=0', '?cursor=nowhere', '?surprise=1']) {
+    await ask('GET', `/v1/runs${query}`);
+  }
+  for (const id of [runId, waiting.runId, nobody, 'nonsense']) {
+    for (const part of [
+      '',
+      '/steps',
+      '/receipts/1',
+      '/receipts/nobody',
+      '/events',
+      '/events?since=2',
+      '/events?since=x',
+    ]) {
+      await ask('GET', `/v1/runs/${id}${part}`);
+    }
+  }
+  await ask('GET', `/v1/runs/${runId}/events`, { headers: { accept: 'text/event-stream' } });
+  await ask('GET', `/v1/runs/${runId}/events?follow=true`, {
+    headers: { accept: 'text/event-stream', 'last-event-id': '99' },
+  });
+  await ask('GET', `/v1/runs/${waiting.runId}/events?follow=true&timeoutMs=20`);
+  await ask('GET', `/v1/runs/${runId}/events`, { headers: { accept: 'image/png' } });
+
+  const steer = async (id: string) => {
+    await ask('POST', `/v1/runs/${id}/pause`);
+    await ask('POST', `/v1/runs/${id}/approvals/nobody`, { body: { approved: true } });
+    await ask('POST', `/v1/runs/${id}/approvals/publish`, { body: { approved: 'perhaps' } });
+    await ask('POST', `/v1/runs/${id}/signals/word`, { body: { payload: { now: true } } });
+    await ask('POST', `/v1/runs/${id}/resume`);
+    await ask('POST', `/v1/runs/${id}/resume`, { body: { retryFailed: { reason: 'why not' } } });
+    await ask('POST', `/v1/runs/${id}/cancel`, { body: { comment: 'enough' } });
+    await ask('POST', `/v1/runs/${id}/cancel`);
+  };
+  for (const id of [waiting.runId, runId, nobody]) await steer(id);
+
+  for (const path of ['/v1/tools', '/v1/tools/echo', '/v1/tools/nobody', '/v1/capabilities', '/metrics']) {
+    await ask('GET', path);
+    await ask('GET', path, { as: null });
+  }
+  for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs']) await ask('GET', path, { as: null });
+
+  const admin = { as: 'admin' } as const;
+  const made = await ask('POST', '/v1/tokens', { ...admin, body: { name: 'page', role: 'reader' } });
+  const { id } = madeTokenSchema.parse(made.json);
+  await ask('POST', '/v1/tokens', { ...admin, body: { name: 'page', role: 'reader' } });
+  await ask('POST', '/v1/tokens', { body: { name: 'other', role: 'reader' } });
+  await ask('GET', '/v1/tokens', admin);
+  await ask('DELETE', `/v1/tokens/${id}`, admin);
+  await ask('DELETE', '/v1/tokens/tok_0000000000000000', admin);
+
+  const operations = Object.values(document.paths).flatMap((item) =>
+    Object.values(item).map((each) => each.operationId),
+  );
+  expect([...judge.asked].sort()).toEqual(operations.sort());
+  expect(judge.answered.size).toBeGreaterThan(50);
+  const succeeded = operations.filter((each) => [...judge.answered].some((one) => one.startsWith(`${each} 2`)));
+  expect(succeeded).toEqual(operations);
+});
+
+test('an answer the document does not know is found', () => {
+  const judge = new Judge();
+  const answer = (status: number, type: string, json: unknown): Answer => {
+    return { status, headers: { 'content-type': type }, json, text: JSON.stringify(json) };
+  };
+  const health = { status: 'ok', version: '1' };
+  judge.judge('GET', '/healthz', answer(200, 'application/json; charset=utf-8', health));
+  const wrong = [
+    answer(202, 'application/json', health),
+    answer(200, 'text/plain', health),
+    answer(200, 'application/json', { status: 'well' }),
+    answer(500, 'application/problem+json', { code: 'run_not_found' }),
+  ];
+  for (const each of wrong) expect(() => judge.judge('GET', '/healthz', each), each.text).toThrow();
+  expect(() => judge.judge('PUT', '/healthz', answer(200, 'application/json', health))).toThrow(/in no document/);
+});
