@@ -64,6 +64,7 @@ export async function cancelUnstarted(
   return true;
 }
 
-function modeOf(text: string): AnyWorkflow['snapshot'] {
+/** The mode as a run's row has it. */
+export function modeOf(text: string): AnyWorkflow['snapshot'] {
   return text === 'none' || text === 'content' ? text : 'list';
 }

@@ -1,13 +1,13 @@
-import { WaybillError } from '../../contract/errors.ts';
 import type { RunProvenance } from '../../contract/evidence.ts';
 import type { Digest } from '../../contract/ids.ts';
-import { isJsonObject, type JsonValue } from '../../contract/json.ts';
+import type { JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
 import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { formatTime } from '../../platform/clock/clock.ts';
 import { digestOf } from '../../platform/digests/digest.ts';
 import type { Engine } from './engine.ts';
-import { toolWorkflow } from './workflows/tool.ts';
+import type { Tool } from './ports.ts';
+import { toolOfRun } from './workflows/tool.ts';
 
 /** Of code and machine, which do not change while this program runs. */
 const codeDigests = new WeakMap<AnyWorkflow, Digest>();
@@ -22,10 +22,11 @@ type Captured = RunProvenance & {
 
 /** Where this run comes from, as it is now: captured once, when the run starts, and never changed after. */
 export async function captureProvenance(engine: Engine, workflow: AnyWorkflow, input: JsonValue): Promise<Captured> {
-  const [facts, tool] = await Promise.all([
+  const [facts, found] = await Promise.all([
     engine.checkout.facts(engine.workspace.root),
-    toolOf(engine, workflow, input),
+    toolOfRun(engine.tools, workflow, input),
   ]);
+  const tool = found === null ? null : toolFacts(found);
   const { name, remote, commit, branch, dirty } = facts;
   return {
     checkout: { name, remote, commit, branch, dirty, readAt: formatTime(facts.readAt) },
@@ -41,22 +42,14 @@ export async function captureProvenance(engine: Engine, workflow: AnyWorkflow, i
   };
 }
 
-/** Null for a run of no tool, and of one that cannot be used: then its step says why. */
-async function toolOf(engine: Engine, workflow: AnyWorkflow, input: JsonValue): Promise<Captured['tool']> {
-  if (workflow !== toolWorkflow || !isJsonObject(input) || typeof input.tool !== 'string') return null;
-  try {
-    const { description, digests } = await engine.tools.find(input.tool);
-    return {
-      id: description.id,
-      version: description.version,
-      descriptionDigest: digests.description,
-      inputSchemaDigest: digests.inputSchema,
-      outputSchemaDigest: digests.outputSchema,
-    };
-  } catch (error) {
-    if (error instanceof WaybillError && error.exitCode !== 3) return null;
-    throw error;
-  }
+function toolFacts({ description, digests }: Tool): NonNullable<Captured['tool']> {
+  return {
+    id: description.id,
+    version: description.version,
+    descriptionDigest: digests.description,
+    inputSchemaDigest: digests.inputSchema,
+    outputSchemaDigest: digests.outputSchema,
+  };
 }
 
 function codeDigest(workflow: AnyWorkflow): Digest {

@@ -3,7 +3,7 @@ import type { RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
 import { correlationScope, currentCorrelation } from '../../platform/correlation/correlation.ts';
-import { beginRun, cancelUnstarted } from './begin-run.ts';
+import { beginRun, cancelUnstarted, modeOf } from './begin-run.ts';
 import type { Engine } from './engine.ts';
 import { Execution, type RunFacts } from './execution/execution.ts';
 import { type Outcome, perform } from './execution/perform.ts';
@@ -24,6 +24,7 @@ import { releaseUntouched, resumeRun, type TakenOver, takenUnder, takeOver } fro
 import { createRun, type NewRun, type RunOrigin } from './start-run.ts';
 import { isTerminal, readState } from './states.ts';
 import { AgentSessions } from './steps/agent-sessions.ts';
+import { snapshotModeOf, toolOfRun, toolWorkflow } from './workflows/tool.ts';
 
 export interface StartRequest {
   readonly workflow: string;
@@ -66,8 +67,11 @@ export class Runs {
 
   /** Makes a run and begins it. Resolves when the run is durable; its work goes on in `outcome`. */
   async start(request: StartRequest): Promise<HeldRun> {
-    const { tasks, workflow, ...rest } = request;
-    return this.#create({ ...rest, workflow: this.workflow(workflow), tasks: tasks ?? [] });
+    const { tasks, workflow: name, ...rest } = request;
+    const workflow = this.workflow(name);
+    const tool = await toolOfRun(this.#engine.tools, workflow, request.input);
+    const snapshot = tool === null ? workflow.snapshot : snapshotModeOf(tool);
+    return this.#create({ ...rest, workflow, snapshot, tasks: tasks ?? [] });
   }
 
   /**
@@ -194,8 +198,11 @@ export class Runs {
     origin: () => Promise<RunOrigin>,
   ): Promise<HeldRun> {
     const facts = factsOf(loaded);
+    const workflow = this.workflow(facts.workflow);
     const request = {
-      workflow: this.workflow(facts.workflow),
+      workflow,
+      // What a tool does to the tree was asked of the tool when its run was made.
+      snapshot: workflow === toolWorkflow ? modeOf(loaded.row.snapshot_mode) : workflow.snapshot,
       input: loaded.input,
       tasks: facts.tasks,
       actor: options.actor,
@@ -229,7 +236,7 @@ export class Runs {
     const ledger = new LedgerWriter(engine.store, engine.clock, { runId, epoch: 1, receipts: 0, ...head });
     const run: RunFacts = { runId, workflow: request.workflow.name, tasks: request.tasks, root, snapshot };
     const receipts = request.origin === undefined ? [] : await engine.store.read((tx) => readReceipts(tx, runId));
-    const mode = request.workflow.snapshot;
+    const mode = request.snapshot ?? request.workflow.snapshot;
     const tree = mode === 'none' ? null : new TreeRecorder(engine, mode === 'content');
     const outcome = this.#hold(request.workflow, run, ledger, {
       receipts,

@@ -19,6 +19,8 @@ export interface NewRun {
   readonly actor: string;
   /** Same key of the same actor, same request: the same run, never a second one. */
   readonly idempotencyKey?: string;
+  /** What is recorded of the tree, when it is not what the workflow says. */
+  readonly snapshot?: AnyWorkflow['snapshot'];
   /** A retried or forked run: what it shares and where it comes from. */
   readonly origin?: RunOrigin;
 }
@@ -68,7 +70,7 @@ export function tracedFields(): { readonly traceId?: string; readonly spanId?: s
  */
 export async function createRun(engine: Engine, request: NewRun): Promise<CreatedRun> {
   const { workflow } = request;
-  const mode = workflow.snapshot;
+  const mode = request.snapshot ?? workflow.snapshot;
   const asked = await requestFacts(engine, request);
   const { snapshot, data, also } = await startFacts(engine, workflow, { mode, input: asked.input });
   const first = { type: 'run.started', ...tracedFields(), data: { ...asked.data, ...data } } as const;

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../../../test/postgres/test-database.ts';
 import { defineWorkflow } from '../../../contract/define.ts';
@@ -247,6 +249,32 @@ test('a no-op tool costs the writes of a function step, and not one more', async
   expect(asFunction.events).toEqual(['run.started', 'attempt.started', 'step.succeeded', 'run.succeeded']);
 });
 
+test('the tree after a tool that changes it is recorded, in a retried run too', async () => {
+  let output: JsonValue = null;
+  const builds: MemoryTool = {
+    description: { sideEffects: 'workspace' },
+    call: async () => {
+      await writeFile(join(place.root, 'built.txt'), `${output}`);
+      return output;
+    },
+    outputProblems: (value) => (value === null ? [{ path: '', message: 'must not be null' }] : []),
+  };
+  await using place = await world({ tools: memoryTools({ builds }) });
+  const process = await place.start();
+  const failed = await run(process, 'builds', {});
+  expect(failed.outcome).toMatchObject({ failure: { code: 'tool_output_invalid' } });
+  const first = failed.receipt?.treeAfter;
+  expect(first).toMatch(/^sha256:/);
+  output = 'built';
+  const options = { actor, reason: 'it was mended', acceptDrift: true };
+  const retried = await process.runs.retryFailed(failed.runId, options);
+  expect(await retried.outcome).toMatchObject({ state: 'succeeded' });
+  const { receipts, row } = await loadRun(process.engine.store, retried.runId);
+  expect(row.snapshot_mode).toBe('list');
+  expect(receipts.at(-1)?.receipt.treeAfter).toMatch(/^sha256:/);
+  expect(receipts.at(-1)?.receipt.treeAfter).not.toBe(first);
+});
+
 test('an input that does not fit fails with each path before anything runs, and stays so when the tool changes', async () => {
   const called: JsonValue[] = [];
   const inputProblems = () => [
@@ -402,9 +430,10 @@ test('a catalog that cannot be read is no failure of the run: it goes on when th
   const flow = { workflow: 'tool', input: { tool: 'double', input: { n: 2 } }, actor };
   // The description is asked for when the run starts, too: then it does not start.
   await expect(first.runs.start(flow)).rejects.toMatchObject({ code: 'file_read_failed' });
+  // Asked for its side effects, for where the run comes from, and then to be called.
   let asked = 0;
   const second = await place.start({
-    tools: { find: (id) => memoryTools({ double: ++asked === 1 ? double : broken }).find(id) },
+    tools: { find: (id) => memoryTools({ double: ++asked <= 2 ? double : broken }).find(id) },
   });
   const { runId, outcome } = await second.runs.start(flow);
   await expect(outcome).rejects.toMatchObject({ code: 'file_read_failed' });
