@@ -6,6 +6,7 @@ export type RunRow = Pick<
   RunState,
   | 'runId'
   | 'workflow'
+  | 'tool'
   | 'task'
   | 'tasks'
   | 'state'
@@ -45,11 +46,12 @@ export function runView(run: RunState): RunState {
 }
 
 export function runRow(run: RunRow): RunRow {
-  const { runId, workflow, task, tasks, state, interrupted, resume, reason, steps, lastSeq, actor } = run;
+  const { runId, workflow, tool, task, tasks, state, interrupted, resume, reason, steps, lastSeq, actor } = run;
   const { createdAt, startedAt, finishedAt } = run;
   return {
     runId,
     workflow,
+    tool,
     task,
     tasks,
     state,

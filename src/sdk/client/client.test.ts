@@ -213,7 +213,7 @@ test('running a tool submits it and answers with its run when that is finished',
   expect(await client.run('echo', { n: 1 }, { idempotencyKey: 'k' })).toMatchObject({ state: 'succeeded', lastSeq: 3 });
 });
 
-test('a wait whose time is over says so and gives the cursor', async () => {
+test('D26 a wait whose time is over says so and gives the cursor', async () => {
   await using daemon = await scriptedDaemon(({ url, json, begin, response }) => {
     if (!url.pathname.endsWith('/events')) return json(200, runDetail(null, 1));
     begin();
@@ -225,7 +225,7 @@ test('a wait whose time is over says so and gives the cursor', async () => {
   });
 });
 
-test('the types are those of the contract', () => {
+test('D23 the types are those of the contract', () => {
   type Submitted = Awaited<ReturnType<Client['runs']['submit']>>;
   expectTypeOf<Submitted['status']>().toEqualTypeOf<200 | 201>();
   expectTypeOf<Submitted['body']['output']>().toEqualTypeOf<JsonValue>();

@@ -100,7 +100,7 @@ function healthy({ response, begin }: Asked, events: readonly LedgerEvent[], pie
   response.end();
 }
 
-test('whatever the connections do, every event comes once and in order until the terminal one', async () => {
+test('D14 whatever the connections do, every event comes once and in order until the terminal one', async () => {
   let suffered = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -215,7 +215,7 @@ test('a run that was finished and known before ends at once', async () => {
   expect(await followed(daemon, { since: 6 })).toMatchObject({ seqs: [], end: { why: 'terminal', cursor: 6 } });
 });
 
-test('a gap that the daemon names ends it, with how far nothing can be shown', async () => {
+test('D26 a gap that the daemon names ends it, with how far nothing can be shown', async () => {
   await using daemon = await eventsOnly(({ begin, response }) => {
     begin();
     response.end(lines([...all.slice(0, 2), { ...streamEnd('gap', 2), lastRemoved: 5 }]));
@@ -223,7 +223,7 @@ test('a gap that the daemon names ends it, with how far nothing can be shown', a
   expect(await followed(daemon)).toMatchObject({ seqs: [1, 2], end: { why: 'gap', cursor: 2, lastRemoved: 5 } });
 });
 
-test('at its deadline it ends and gives the cursor, whether it is connected or not', async () => {
+test('D26 at its deadline it ends and gives the cursor, whether it is connected or not', async () => {
   await using silent = await eventsOnly(({ begin, response }) => {
     begin();
     response.write(lines(all.slice(0, 3)));

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RunDetail, RunSummary } from '../../contract/api/runs.ts';
 import { WaybillError } from '../../contract/errors.ts';
 import type { LedgerEvent, RunState } from '../../contract/evidence.ts';
@@ -56,7 +57,8 @@ export async function openDaemonProgram(
     },
     showRun: async (runId) => stateOf(await client.runs.get({ params: { runId } })),
     lookAt: async (runId) => {
-      const detail = await client.runs.get({ params: { runId } });
+      // Who waits does not mind a daemon that is started again meanwhile.
+      const detail = await patiently(() => client.runs.get({ params: { runId } }));
       const { queue, interrupted, state } = detail;
       // What is in the queue and not parked, some worker takes up.
       const left = queue === null ? interrupted : queue.parked !== null && (interrupted || state === 'queued');
@@ -74,6 +76,20 @@ export async function openDaemonProgram(
       if (own !== undefined) await (await own).close();
     },
   };
+}
+
+/** Asks again while nobody answers. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const until = performance.now() + reconnectMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const away = error instanceof WaybillError && error.code === 'daemon_unreachable';
+      if (!away || performance.now() > until) throw error;
+      await delay(200);
+    }
+  }
 }
 
 type KeyHeader = { readonly 'idempotency-key'?: string };

@@ -9,7 +9,7 @@ export function runText(state: RunState, { bold, dim, green, red, yellow }: Pale
   const run = runView(state);
   const paint = run.state === 'succeeded' ? green : run.state === 'failed' ? red : yellow;
   const facts: (readonly [string, string | null])[] = [
-    ['workflow', run.workflow],
+    ['workflow', run.tool === null ? run.workflow : `${run.workflow} ${run.tool}`],
     ['tasks', run.tasks.length === 0 ? null : run.tasks.join(', ')],
     ['at', run.currentStep && currentText(run.currentStep)],
     [

@@ -58,7 +58,7 @@ function text(context: CliContext, { runs, nextCursor }: RunPage): string {
   const rows = runs.map((run) => [
     run.runId,
     (run.interrupted ? yellow : paint[run.state])(stateWord(run)),
-    run.workflow,
+    run.tool === null ? run.workflow : `${run.workflow} ${run.tool}`,
     run.tasks.join(', '),
     String(run.steps),
     run.createdAt.slice(0, 19).replace('T', ' '),
