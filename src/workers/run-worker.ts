@@ -10,6 +10,7 @@ import { type SubmitRequest, type Submitted, submitRun } from '../domain/runs/qu
 import type { Runs } from '../domain/runs/runs.ts';
 import { fullJitter } from '../domain/runs/steps/backoff.ts';
 import type { Micros } from '../platform/clock/clock.ts';
+import { correlationScope, currentTraceparent } from '../platform/correlation/correlation.ts';
 import { verdictOn } from './run-worker-verdict.ts';
 
 export interface RunWorkerParts {
@@ -226,9 +227,11 @@ export class RunWorker {
     const { runs, evidence } = this.#parts;
     let outcome: Outcome | null = null;
     try {
-      const held = await runs.work(run);
-      evidence?.follow(run.runId);
-      outcome = await held.outcome;
+      outcome = await inItsTree(run, async () => {
+        const held = await runs.work(run);
+        evidence?.follow(run.runId);
+        return held.outcome;
+      });
       this.#count(outcome?.kind === 'interrupted' ? 'handedOver' : 'ended');
     } catch (error) {
       await this.#failed(run, error);
@@ -270,6 +273,12 @@ export class RunWorker {
       // Whoever keeps errors counts those it cannot keep; work does not stop for it.
     }
   }
+}
+
+/** The work belongs to the tree of the request that asked for the run; one held from its submit on is in it already. */
+function inItsTree<T>({ traceparent }: ClaimedRun, work: () => Promise<T>): Promise<T> {
+  if (traceparent === null || traceparent === currentTraceparent()) return work();
+  return correlationScope({ component: 'run-worker', inbound: traceparent }, work);
 }
 
 function codeOf(error: unknown): string {
