@@ -27,9 +27,8 @@ const document = documentSchema.parse(
   JSON.parse(readFileSync(join(import.meta.dirname, '../openapi/v1.json'), 'utf8')),
 );
 
-/** Compares answers with the document; knows which operations were asked, and with which statuses. */
+/** Compares answers with the document; knows which statuses it has seen of which operations. */
 class Judge {
-  readonly asked = new Set<string>();
   readonly answered = new Set<string>();
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
   readonly #shapes = new Map<string, ValidateFunction>();
@@ -43,7 +42,6 @@ class Judge {
     const place = `${method} ${path}`;
     const operation = document.paths[templateOf(path)]?.[method.toLowerCase()];
     if (operation === undefined) throw new Error(`${place} is in no document`);
-    this.asked.add(operation.operationId);
     const { status } = answer;
     this.answered.add(`${operation.operationId} ${status}`);
     const declared = operation.responses[String(status)];
@@ -101,8 +99,11 @@ function valuesOf(type: string, { text, json }: Answer): unknown[] {
 
 const waits = defineWorkflow('waits', async (run) => {
   const word = await run.signal('word');
+  return { word };
+});
+const asks = defineWorkflow('asks', async (run) => {
   const { approved } = await run.approval('publish', { prompt: 'Publish?' });
-  return { word, approved };
+  return { approved };
 });
 const fails = defineWorkflow('fails', async (run) => {
   await run.step('build', {}, () => Promise.reject(new Error('broken')));
@@ -110,7 +111,7 @@ const fails = defineWorkflow('fails', async (run) => {
 });
 
 test('every route answers what the document says: status, media type, shape and code', async () => {
-  await using server = await openTestServer({ workflows: [waits, fails] });
+  await using server = await openTestServer({ workflows: [waits, asks, fails] });
   const judge = new Judge();
   const ask = async (method: string, path: string, options: AskOptions = {}) => {
     const answer = await server.ask(method, path, options);
@@ -124,10 +125,11 @@ test('every route answers what the document says: status, media type, shape and 
 
   const { runId } = await submit({ tool: 'echo', input: { a: [1, null, 'x'] } });
   await submit({ workflow: 'fails' });
+  const asking = await submit({ workflow: 'asks' }, '');
   const waiting = await submit({ workflow: 'waits' }, '');
-  await expect
-    .poll(async () => (await ask('GET', `/v1/runs/${waiting.runId}`)).json)
-    .toMatchObject({ state: 'waiting' });
+  for (const run of [waiting, asking]) {
+    await expect.poll(async () => (await ask('GET', `/v1/runs/${run.runId}`)).json).toMatchObject({ state: 'waiting' });
+  }
   const keyed = { body: { tool: 'echo' }, headers: { 'idempotency-key': 'k' } };
   for (const body of [{ tool: 'echo' }, { tool: 'echo' }, { tool: 'echo', input: 1 }]) {
     await ask('POST', '/v1/runs', { ...keyed, body });
@@ -168,13 +170,14 @@ test('every route answers what the document says: status, media type, shape and 
     await ask('POST', `/v1/runs/${id}/pause`);
     await ask('POST', `/v1/runs/${id}/approvals/nobody`, { body: { approved: true } });
     await ask('POST', `/v1/runs/${id}/approvals/publish`, { body: { approved: 'perhaps' } });
+    await ask('POST', `/v1/runs/${id}/approvals/publish`, { body: { approved: true, comment: 'yes' } });
     await ask('POST', `/v1/runs/${id}/signals/word`, { body: { payload: { now: true } } });
     await ask('POST', `/v1/runs/${id}/resume`);
     await ask('POST', `/v1/runs/${id}/resume`, { body: { retryFailed: { reason: 'why not' } } });
     await ask('POST', `/v1/runs/${id}/cancel`, { body: { comment: 'enough' } });
     await ask('POST', `/v1/runs/${id}/cancel`);
   };
-  for (const id of [waiting.runId, runId, nobody]) await steer(id);
+  for (const id of [waiting.runId, asking.runId, runId, nobody]) await steer(id);
 
   for (const path of ['/v1/tools', '/v1/tools/echo', '/v1/tools/nobody', '/v1/capabilities', '/metrics']) {
     await ask('GET', path);
@@ -194,10 +197,10 @@ test('every route answers what the document says: status, media type, shape and 
   const operations = Object.values(document.paths).flatMap((item) =>
     Object.values(item).map((each) => each.operationId),
   );
-  expect([...judge.asked].sort()).toEqual(operations.sort());
+  expect(operations.length).toBeGreaterThan(20);
   expect(judge.answered.size).toBeGreaterThan(50);
-  const succeeded = operations.filter((each) => [...judge.answered].some((one) => one.startsWith(`${each} 2`)));
-  expect(succeeded).toEqual(operations);
+  const answered = [...judge.answered];
+  expect(operations.filter((each) => !answered.some((one) => one.startsWith(`${each} 2`)))).toEqual([]);
 });
 
 test('an answer the document does not know is found', () => {
