@@ -6,6 +6,7 @@ import { answers, commentOf, doneRow, openCancel, type RequestRow, requestEvents
 import { settleWait } from './steps/wait-step.ts';
 
 const everyMs = 100;
+const anyOpenOf = sql('SELECT 1 FROM run_request WHERE run = ? AND done_at IS NULL LIMIT 1');
 const anyOpen = sql('SELECT 1 FROM run_request WHERE done_at IS NULL LIMIT 1');
 
 /**
@@ -38,6 +39,23 @@ export class RequestInbox {
     } catch (error) {
       execution.stop({ kind: 'error', error });
     }
+  }
+
+  /** Serves the signals that came before the run waited for them. @throws what the store says */
+  async serveKeptSignals(run: RunId, execution: Execution): Promise<void> {
+    const [open] = await this.#engine.store.select(anyOpenOf, [run]);
+    if (open === undefined) return;
+    const kept = await this.#engine.store.read((tx) =>
+      tx.db
+        .selectFrom('run_request')
+        .selectAll()
+        .where('run', '=', run)
+        .where('kind', '=', 'signal')
+        .where('done_at', 'is', null)
+        .orderBy('created_at')
+        .execute(),
+    );
+    for (const request of kept) await this.#serve(execution, request);
   }
 
   forget(run: RunId): void {
@@ -95,7 +113,9 @@ export class RequestInbox {
         if (execution.stopReason !== undefined) return;
         const waiting = [...execution.waits.values()].map((wait) => wait.pending);
         const answer = answers(request, waiting);
-        if (answer === undefined) return;
+        // Read twice, by the timer and before a rest, it is served once: a second wait of its name gets the next one.
+        if (answer === undefined || execution.served.has(request.id)) return;
+        execution.served.add(request.id);
         const wait = execution.takeWait(answer.pending.idempotencyKey);
         if (wait === undefined) return;
         const events = requestEvents(request, answer.settlement);

@@ -264,6 +264,7 @@ export class Runs {
     const execution = new Execution({ engine, run, ledger, replay, tree: state.tree, sessions });
     box.execution = execution;
     execution.gone.push(...state.gone);
+    execution.beforeRest = () => this.#inbox.serveKeptSignals(run.runId, execution);
     engine.leases.keep(run.runId, ledger.epoch, (error) => execution.stop({ kind: 'error', error }));
     this.#inbox.watch(run.runId, execution);
     if (this.#stopping !== undefined) execution.stop({ kind: 'interrupt', signal: this.#stopping });

@@ -52,6 +52,10 @@ export class Execution {
   readonly waits = new Map<string, Wait>();
   /** What is known of the processes that were ended, for the event that ends the run. */
   readonly gone: KillReport[] = [];
+  /** Ids of the requests that were taken up as answers. */
+  readonly served = new Set<string>();
+  /** Looks for what was sent before anybody waited for it: once the run rests nobody does. */
+  beforeRest: () => Promise<void> = async () => {};
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<StopReason>();
   #reason: StopReason | undefined;
@@ -59,6 +63,9 @@ export class Execution {
   #working = 0;
   #quiet: (() => void)[] = [];
   #asked = 0;
+  /** Waits that were added so far, and how many of them there were when we looked the last time before a rest. */
+  #added = 0;
+  #lookedFor = 0;
 
   constructor(parts: {
     engine: Engine;
@@ -128,6 +135,7 @@ export class Execution {
 
   addWait(key: string, wait: Wait): void {
     this.waits.set(key, wait);
+    this.#added += 1;
     this.#settle();
   }
 
@@ -167,11 +175,18 @@ export class Execution {
     setImmediate(() =>
       setImmediate(() => {
         if (this.#working > 0 || this.waits.size === 0 || this.#reason !== undefined) return;
-        if (this.#asked === asked) this.stop({ kind: 'rest' });
         // It asked for something that was recorded, which nobody tells the end of: look again.
-        else this.#settle();
+        if (this.#asked !== asked) this.#settle();
+        else if (this.#lookedFor === this.#added) this.stop({ kind: 'rest' });
+        else this.#look();
       }),
     );
+  }
+
+  #look(): void {
+    this.#lookedFor = this.#added;
+    // When it is done the waits are looked at again, and the run rests if they are still the same.
+    this.working(() => this.beforeRest()).catch((error: unknown) => this.stop({ kind: 'error', error }));
   }
 }
 
