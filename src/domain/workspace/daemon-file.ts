@@ -1,17 +1,12 @@
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { systemCode } from '../../platform/files/file-write-failed.ts';
 import { writeFileDurably } from '../../platform/files/write-file-durably.ts';
 import type { DaemonDescription } from './daemon-description.ts';
-import { dataFolder, type Workspace } from './workspace.ts';
+import { daemonFile, type Workspace } from './workspace.ts';
 
 /** Far above what a description needs; what is larger is none. */
 const mostBytes = 16_384;
-
-function daemonFile(workspace: Workspace): string {
-  return join(dataFolder(workspace), 'daemon.json');
-}
 
 /**
  * Says where the daemon of a workspace is: `.waybill/daemon.json`, 0600, whole or not at all. Written when the daemon

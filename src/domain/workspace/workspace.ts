@@ -27,3 +27,8 @@ export function tasksFolder(workspace: Workspace): string {
 export function toolsFolder(workspace: Workspace): string {
   return join(workspace.root, toolsFolderName);
 }
+
+/** Where a running daemon says how it is reached; without the file there is none. */
+export function daemonFile(workspace: Workspace): string {
+  return join(dataFolder(workspace), 'daemon.json');
+}

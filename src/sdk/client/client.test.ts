@@ -131,6 +131,23 @@ describe('a connection', () => {
     }
   });
 
+  test('that is kept and was closed meanwhile is made anew, but only for what reads', async () => {
+    const seen = new Set<unknown>();
+    await using daemon = await scriptedDaemon(({ request: { socket, method }, response, json }) => {
+      // Every connection is good for one answer, and is cut off at the next request.
+      if (seen.has(socket)) return void response.destroy();
+      seen.add(socket);
+      if (method === 'POST') return json(201, submitted);
+      json(200, { runs: [], nextCursor: null });
+    });
+    const client = createClient(daemon);
+    for (let round = 0; round < 3; round += 1) expect((await client.runs.list({})).runs).toEqual([]);
+    // The second round met a connection that was cut, and the third one made a new one to keep.
+    expect(daemon.asked).toHaveLength(4);
+    await expect(client.runs.submit(submit)).rejects.toMatchObject({ code: 'daemon_unreachable' });
+    expect(daemon.asked).toHaveLength(5);
+  });
+
   test('that an abort ends is not a failure of the daemon', async () => {
     await using daemon = await scriptedDaemon(() => {});
     const stop = new AbortController();

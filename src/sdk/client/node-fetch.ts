@@ -22,8 +22,18 @@ export function nodeFetch(socketPath: string | null): Fetch {
       const { request } = await import('node:https');
       return await answerTo(request(url, options), body);
     }
-    const where = { ...options, agent };
-    return await answerTo(httpRequest(url, socketPath === null ? where : { ...where, socketPath }), body);
+    const send = (through: Agent | false) => {
+      const where = { ...options, agent: through };
+      return httpRequest(url, socketPath === null ? where : { ...where, socketPath });
+    };
+    const first = send(agent);
+    try {
+      return await answerTo(first, body);
+    } catch (error) {
+      // The daemon closed the kept connection at the very moment it was used again: nobody has seen the request.
+      if (!first.reusedSocket || method !== 'GET' || signal.aborted) throw error;
+      return await answerTo(send(false), body);
+    }
   };
 }
 

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Workspace } from '../../domain/workspace/workspace.ts';
+import { daemonFile, type Workspace } from '../../domain/workspace/workspace.ts';
 import { type Palette, paletteFor } from './palette.ts';
 import type { DaemonProgram, Host, OwnProgram, Program } from './program.ts';
 
@@ -113,6 +114,8 @@ export class CliContext {
 
   async #openDaemon(workspace: Workspace): Promise<DaemonProgram | null> {
     if (!this.global.daemon || (this.host.env.WAYBILL_NO_DAEMON ?? '') !== '') return null;
+    // Most commands find none, and need not load what looks for it.
+    if (!existsSync(daemonFile(workspace))) return null;
     const { findDaemon } = await import('../../domain/workspace/find-daemon.ts');
     const daemon = await findDaemon(workspace);
     if (daemon === null) return null;
