@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bothStores, dropDatabases } from '../../test/support/both-stores.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { defineWorkflow } from '../contract/define.ts';
@@ -11,6 +11,7 @@ import { queueCounts } from '../domain/runs/queue/queue-counts.ts';
 import { requestRun } from '../domain/runs/requests.ts';
 import { openTestWorld, type TestProcess } from '../domain/runs/testing/engine.ts';
 import { eventsOf } from '../domain/runs/testing/look.ts';
+import type { Store } from '../platform/store/store.ts';
 import { allRuns, ledgerFaults, openRuns } from './testing/run-facts.ts';
 import { startWorking, submitTo } from './testing/working-process.ts';
 
@@ -301,6 +302,68 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     await enqueueRun(submitter.engine, runId, { actor, acceptDrift: false });
     await settled(submitter);
     expect(gate.began).toHaveLength(1);
+  });
+
+  test('what fails for a reason that may pass is tried again later and later, and set aside after eight times', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.02);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const listing = defineWorkflow('listing', (run) => run.step('work', {}, () => 'done'));
+    await using world = await openTestWorld({ workflows: [listing], ...(await where()) });
+    const { engine, reported, worker, ...process } = await startWorking(world, { concurrency: 1 });
+    const capture = engine.snapshots.capture;
+    const fails = { left: 3, times: 0 };
+    Object.assign(engine.snapshots, {
+      capture: async (...request: Parameters<typeof capture>) => {
+        if (fails.left === 0) return capture(...request);
+        fails.left -= 1;
+        fails.times += 1;
+        throw new WaybillError('snapshot_failed', 'the disk is busy');
+      },
+    });
+    const asker = { ...process, engine };
+    const passing = await submitTo(asker, { workflow: 'listing' });
+    await inState(asker, passing, 'succeeded');
+    expect(fails.times).toBe(3);
+    expect(reported.map(({ runId }) => runId)).toEqual([passing, passing, passing]);
+    expect(reported).toMatchObject(Array(3).fill({ error: { code: 'snapshot_failed' } }));
+    fails.left = 1000;
+    const lasting = await submitTo(asker, { workflow: 'listing' });
+    await eventually(
+      'it is set aside',
+      async () => ((await queueCounts(engine.store)).parked === 1 ? true : undefined),
+      20_000,
+    );
+    expect(fails.times).toBe(3 + 8);
+    expect(await stateOf(asker, lasting)).toBe('queued');
+    expect(worker.statistics.held).toBe(0);
+    fails.left = 0;
+    await enqueueRun(engine, lasting, { actor, acceptDrift: false });
+    await inState(asker, lasting, 'succeeded');
+    expect(reported).toHaveLength(11);
+  });
+
+  test('a place in the queue is not lost when the store fails just as a run is put back', async () => {
+    const gate = new Gate();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const process = await startWorking(world, { concurrency: 1 });
+    const runId = await submitTo(process, { workflow: 'gated' });
+    await eventually('it is at work', () => (gate.atWork === 1 ? true : undefined));
+    const store: { submit: Store['submit'] } = process.engine.store;
+    const submit = store.submit;
+    let refused = 0;
+    store.submit = () => {
+      refused += 1;
+      return Promise.reject(new WaybillError('store_unavailable', 'the store is down'));
+    };
+    gate.open();
+    // Its receipt, its lease and its place are refused, then its place again.
+    await eventually('putting it back was tried again', () => (refused >= 5 ? true : undefined), 20_000);
+    expect(process.worker.statistics.held).toBe(1);
+    store.submit = submit;
+    await inState(process, runId, 'succeeded');
+    expect(gate.began).toHaveLength(2);
+    expect(process.reported).toMatchObject([{ error: { code: 'store_unavailable' }, runId }]);
+    expect(ledgerFaults(await allRuns(process.engine.store))).toEqual([]);
   });
 
   test('a store that is down for a while costs one report an outage, and no run', async () => {
