@@ -28,7 +28,7 @@ export async function watchFromAfar(
     const { run, abandoned } = await program.lookAt(runId);
     const over = run.terminalEvent !== null || abandoned || (run.state === 'waiting' && !onlySleeps(run));
     const left = deadline - performance.now();
-    const pause = AbortSignal.any([stop.signal, AbortSignal.timeout(Math.max(0, Math.min(lookMs, left)))]);
+    const pause = AbortSignal.any([stop.signal, AbortSignal.timeout(Math.max(0, Math.ceil(Math.min(lookMs, left))))]);
     const request = over ? { since: cursor, follow: false } : { since: cursor, follow: true, signal: pause };
     for await (const event of program.events(runId, request)) {
       await printer.print(event);
