@@ -48,6 +48,8 @@ export async function createHttpApp(
   answerErrors(app, options.refusals, declaredRoutes());
   takeJsonBodies(app);
   app.addHook('onRequest', async (request, reply) => {
+    // What runs print is data, whatever it looks like, and nobody's to keep.
+    void reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
     const { host, origin } = request.headers;
     assertOwnAddress({ host, origin, port: request.socket.localPort });
     if (drain.aborted) {

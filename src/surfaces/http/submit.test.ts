@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -96,6 +96,11 @@ describe.each(bothStores)('submitting over HTTP on %s', (_, where) => {
     expect(stranger.status).toBe(201);
     expect(answerOf(stranger).runId).not.toBe(made.runId);
     expect(await runCount(server)).toBe(2);
+
+    await rm(join(server.world.root, 'waybill.tools/counts'), { recursive: true });
+    const late = await server.ask('POST', '/v1/runs', { body, headers });
+    expect([late.status, answerOf(late).runId]).toEqual([200, made.runId]);
+    expect(problemOf(await server.ask('POST', '/v1/runs', { body })).code).toBe('tool_not_found');
   });
 
   test('D4 fifty identical submits at once are one execution, also for whoever asks after a restart', async () => {

@@ -1,6 +1,8 @@
 import type { SubmitRun } from '../../../contract/api/runs.ts';
 import { WaybillError } from '../../../contract/errors.ts';
 import type { JsonValue } from '../../../contract/json.ts';
+import { findByKey } from '../../../domain/runs/find-by-key.ts';
+import { findWorkflow } from '../../../domain/runs/find-workflow.ts';
 import type { Tool } from '../../../domain/runs/ports.ts';
 import type { SubmitRequest, Submitted } from '../../../domain/runs/queue/submit-run.ts';
 import { outlineOfNew, type RunOutline } from '../../../domain/runs/run-outline.ts';
@@ -8,7 +10,8 @@ import { snapshotModeOf } from '../../../domain/runs/workflows/tool.ts';
 import { invalidRequest, issuesIn } from '../describe-error.ts';
 import type { HttpParts } from '../http-parts.ts';
 
-type SubmitParts = Pick<HttpParts, 'tools' | 'workspace' | 'configuration' | 'submit'>;
+type SubmitParts = Pick<HttpParts, 'engine' | 'tools' | 'workspace' | 'configuration' | 'submit'>;
+type From = { readonly actor: string; readonly idempotencyKey?: string };
 
 /**
  * Makes the run a body asks for. Whatever is wrong with it is said before any run exists.
@@ -17,9 +20,14 @@ type SubmitParts = Pick<HttpParts, 'tools' | 'workspace' | 'configuration' | 'su
 export async function submitBody(
   parts: SubmitParts,
   body: SubmitRun,
-  from: { readonly actor: string; readonly idempotencyKey?: string },
-): Promise<{ readonly submitted: Submitted; readonly outline: RunOutline | null }> {
-  const what = await whatToRun(parts, body);
+  from: From,
+): Promise<{ readonly submitted: Pick<Submitted, 'runId' | 'created'>; readonly outline: RunOutline | null }> {
+  const what = await whatToRun(parts, body).catch(async (error: unknown) => {
+    const runId = await earlierRun(parts, body, from);
+    if (runId === undefined) throw error;
+    return runId;
+  });
+  if (typeof what === 'string') return { submitted: { runId: what, created: false }, outline: null };
   const request: SubmitRequest = { ...what, tasks: body.tasks, priority: body.priority, ...from };
   const submitted = await parts.submit(request).catch((error: unknown) => {
     throw inBody(error);
@@ -43,6 +51,13 @@ async function whatToRun(
   if (workflow !== 'task') return { workflow, tool: null, input: given ?? null };
   const { taskRunInput } = await import('../../../domain/workspace/tasks/task-run-input.ts');
   return { workflow, tool: null, input: await taskRunInput(workspace, configuration, tasks) };
+}
+
+/** The run this very request made before: a tool that was changed or removed since takes nothing from it. */
+async function earlierRun({ engine }: SubmitParts, { tool, input = {}, tasks }: SubmitRun, from: From) {
+  if (tool === undefined || from.idempotencyKey === undefined) return undefined;
+  const workflow = findWorkflow(engine.workflows, 'tool');
+  return findByKey(engine, { ...from, workflow, tasks, input: { tool, input } });
 }
 
 function toolRequest(tool: Tool, input: JsonValue) {
