@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { streamEndSchema } from '../../src/contract/api/events.ts';
+import { growingLists } from '../../src/contract/api/growing.ts';
 import { issueSchema, problemSchema } from '../../src/contract/api/problem.ts';
 import {
   answerApprovalSchema,
@@ -69,12 +70,6 @@ const named: ReadonlyMap<z.core.$ZodType, string> = new Map<z.core.$ZodType, str
   [toolSummarySchema, 'ToolSummary'],
 ]);
 
-/** Lists of names that grow: a reader must expect one it does not know. All others are complete. */
-const growing: ReadonlySet<z.core.$ZodType> = new Set<z.core.$ZodType>([
-  problemSchema.shape.code,
-  ledgerEventSchema.shape.type,
-]);
-
 /** Says which list of names may grow without breaking anybody. */
 export const growingMark = 'x-waybill-growing';
 
@@ -128,7 +123,7 @@ function tidy({ zodSchema, jsonSchema }: OverrideContext, io: 'input' | 'output'
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
   if (JSON.stringify(jsonSchema.propertyNames) === '{"type":"string"}') delete jsonSchema.propertyNames;
-  if (growing.has(zodSchema)) jsonSchema[growingMark] = true;
+  if (growingLists.has(zodSchema)) jsonSchema[growingMark] = true;
 }
 
 interface OverrideContext {

@@ -1,5 +1,5 @@
 import { problemMediaType, problemSchema } from '../../contract/api/problem.ts';
-import { type ErrorCode, WaybillError } from '../../contract/errors.ts';
+import { type ErrorCode, errorCodes, WaybillError } from '../../contract/errors.ts';
 import { fits } from './fits.ts';
 
 /** What a proxy answers while the daemon behind it is away. */
@@ -22,9 +22,17 @@ export async function errorOfAnswer(response: Response): Promise<WaybillError> {
     const problem = jsonOf(text);
     if (fits(problemSchema, problem)) {
       const { code, detail, hint, issues, errorId, correlationId } = problem;
-      return new WaybillError(code, detail, {
+      const known = Object.hasOwn(errorCodes, code);
+      const details = {
+        status,
+        issues: issues.map(({ path, message }) => ({ path, message })),
+        errorId,
+        correlationId,
+      };
+      return new WaybillError(known ? code : 'response_invalid', known ? detail : `${detail} (${code})`, {
         ...(hint !== null && { hint }),
-        details: { status, issues: issues.map(({ path, message }) => ({ path, message })), errorId, correlationId },
+        // A newer daemon has codes this client does not know.
+        details: known ? details : { ...details, code },
       });
     }
   }

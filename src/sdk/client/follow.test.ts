@@ -288,3 +288,13 @@ test('it gives up after the time it was given without a connection', async () =>
   await expect(followed(daemon, { reconnectMs: 60 })).rejects.toMatchObject({ code: 'daemon_unreachable' });
   expect(daemon.asked.length).toBeGreaterThan(1);
 });
+
+test('a long life of the connection before it was lost is no time without one', async () => {
+  await using daemon = await eventsOnly(({ begin, response }, connection) => {
+    begin();
+    if (connection > 0) return void response.end(lines(all.slice(2)));
+    response.write(lines(all.slice(0, 2)));
+    setTimeout(() => response.destroy(), 300);
+  });
+  expect((await followed(daemon, { reconnectMs: 200 })).end).toEqual({ why: 'terminal', cursor: 6 });
+});

@@ -54,15 +54,16 @@ export async function* follow(
   using stopping = new Stopping(signal, timeoutMs);
   let failures = 0;
   let serverErrors = 0;
-  let heard = performance.now();
+  let lostAt = performance.now();
   while (stopping.why === null) {
+    let alive = false;
     let lost: unknown = unreachable(daemon.where, new Error('its streams end before the run does'));
     try {
       using connection = new Connection(daemon.where, daemon.silenceMs, stopping.signal);
       const before = order.cursor;
       const read = async () => {
         const bytes = await connection.read();
-        heard = performance.now();
+        alive ||= bytes !== null;
         return bytes;
       };
       await connection.open((ended) => daemon.open(runId, before, ended));
@@ -94,7 +95,8 @@ export async function* follow(
       }
       lost = error;
     }
-    if (performance.now() - heard >= reconnectMs) throw lost;
+    if (alive) lostAt = performance.now();
+    if (performance.now() - lostAt >= reconnectMs) throw lost;
     failures += 1;
     await pause(backoffMs(daemon.backoff, failures), stopping.signal);
   }
