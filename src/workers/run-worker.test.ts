@@ -304,6 +304,40 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     expect(gate.began).toHaveLength(1);
   });
 
+  test('a run that was paused rests until somebody resumes it, whether it was at work, slept, or had lost its worker', async () => {
+    const gate = new Gate();
+    const sleeps = defineWorkflow('sleeps', { snapshot: 'none' }, async (run) => {
+      await run.sleep('rest', 1_500);
+      return 'awake';
+    });
+    await using world = await openTestWorld({ workflows: [gate.workflow(), sleeps], ...(await where()) });
+    const doomed = await startWorking(world);
+    const asker = await world.start();
+    const pause = (runId: RunId) => requestRun(asker.engine, runId, { kind: 'pause' }, { actor });
+    const orphan = await submitTo(asker, { workflow: 'gated', input: 'orphan' });
+    await eventually('it is at work', () => (gate.atWork === 1 ? true : undefined));
+    doomed.die();
+    expect(await pause(orphan)).toMatchObject({ outcome: 'done', state: 'waiting' });
+    const { reported } = await startWorking(world);
+    const sleeper = await submitTo(asker, { workflow: 'sleeps' });
+    await inState(asker, sleeper, 'waiting');
+    expect(await pause(sleeper)).toMatchObject({ outcome: 'done', state: 'waiting' });
+    const worked = await submitTo(asker, { workflow: 'gated', input: 'worked on' });
+    await eventually('it is at work too', () => (gate.began.length === 2 ? true : undefined));
+    const paused = pause(worked);
+    await delay(150);
+    gate.open();
+    expect(await paused).toMatchObject({ outcome: 'done' });
+    // Longer than the sleep, and than the worker's own look.
+    await delay(2_000);
+    for (const runId of [orphan, sleeper, worked]) expect(await stateOf(asker, runId)).toBe('waiting');
+    for (const runId of [orphan, sleeper, worked]) await enqueueRun(asker.engine, runId, { actor, acceptDrift: false });
+    await settled(asker);
+    for (const runId of [orphan, sleeper, worked]) expect(await stateOf(asker, runId)).toBe('succeeded');
+    expect(gate.began).toEqual(['orphan', 'worked on', 'orphan']);
+    expect(reported).toEqual([]);
+  });
+
   test('what fails for a reason that may pass is tried again later and later, and set aside after eight times', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.02);
     onTestFinished(() => void vi.restoreAllMocks());

@@ -325,13 +325,13 @@ async function withoutHolder(engine: Engine, runId: RunId, request: RequestRow):
   try {
     if (request.kind === 'cancel') return await cancelHere(engine, loaded, ledger, request);
     if (request.kind === 'pause') {
-      const state = readState(before.state);
+      // As its holder would: no worker takes it, and no time wakes it, until somebody resumes it.
       await ledger.append({
         events: [{ type: 'run.paused', data: { actor: request.actor } }],
         also: [doneRow(engine, request, 'paused')],
-        change: { kind: 'suspend', state: state === 'waiting' ? 'waiting' : 'running', wakeAt: before.wake_at },
+        change: { kind: 'suspend', state: 'waiting', wakeAt: null },
       });
-      return { outcome: 'done', state: before.state, by: 'requester' };
+      return { outcome: 'done', state: 'waiting', by: 'requester' };
     }
     if (answer === undefined) {
       await releaseUntouched(engine, before, ledger.epoch);
