@@ -22,7 +22,17 @@ export function runHandlers({ parts, drain }: HttpContext) {
   /** Until the run is finished, the time is over, the client is gone or this server ends. */
   const wait = async (runId: RunId, waitMs: number, { gone }: RequestContext): Promise<void> => {
     if (waitMs === 0) return;
-    await waitForEnd(engine.store, runId, { timeoutMs: waitMs, signal: AbortSignal.any([gone(), drain]) });
+    // By hand: `AbortSignal.any` would leave a trace of each wait at `drain`, which lives as long as the server.
+    const stop = new AbortController();
+    const end = () => stop.abort('ended');
+    gone().addEventListener('abort', end, { once: true });
+    drain.addEventListener('abort', end, { once: true });
+    if (drain.aborted) end();
+    try {
+      await waitForEnd(engine.store, runId, { timeoutMs: waitMs, signal: stop.signal });
+    } finally {
+      drain.removeEventListener('abort', end);
+    }
   };
 
   const ask = async (id: string, request: RunRequest, headers: Headers, { caller }: RequestContext) => {
