@@ -99,7 +99,7 @@ export function createClient(address: DaemonAddress, options: ClientOptions = {}
   const daemon: FollowedDaemon = {
     where,
     open: open('true'),
-    lastOf: async (runId: string) => (await api.runs.get({ params: { runId } })).terminalEvent?.seq ?? null,
+    lastOf: async (runId, signal) => (await api.runs.get({ params: { runId } }, { signal })).terminalEvent?.seq ?? null,
     silenceMs: options.silenceMs ?? 45_000,
     backoff: options.backoff ?? { firstMs: 100, mostMs: 5_000 },
   };

@@ -17,12 +17,16 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Opens the stream that `read` then reads.
-   * @throws WaybillError what `open` throws; `daemon_unreachable` when the answer does not begin in time
+   * One question within this connection's life, as the stream's opening is.
+   * @throws WaybillError what `ask` throws; `daemon_unreachable` when the answer does not begin in time
    */
+  async ask<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return await this.#inTime(() => ask(this.#controller.signal));
+  }
+
+  /** Opens the stream that `read` then reads; throws as `ask` does. */
   async open(open: (signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>): Promise<void> {
-    const stream = await this.#inTime(() => open(this.#controller.signal));
-    this.#reader = stream.getReader();
+    this.#reader = (await this.ask(open)).getReader();
   }
 
   /** The next bytes; null when the stream ended in order. @throws WaybillError `daemon_unreachable` */

@@ -298,3 +298,12 @@ test('a long life of the connection before it was lost is no time without one', 
   });
   expect((await followed(daemon, { reconnectMs: 200 })).end).toEqual({ why: 'terminal', cursor: 6 });
 });
+
+test('a daemon that takes a question and never answers it does not hold up the deadline', async () => {
+  await using daemon = await scriptedDaemon(({ url, begin, response }) => {
+    if (!url.pathname.endsWith('/events')) return;
+    begin();
+    response.end();
+  });
+  expect((await followed(daemon, { timeoutMs: 100 })).end).toEqual({ why: 'deadline', cursor: 0 });
+});

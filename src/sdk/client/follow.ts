@@ -30,7 +30,7 @@ export interface FollowedDaemon {
   /** Opens the run's events after `since`, with a follow. */
   readonly open: (runId: string, since: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>;
   /** `seq` of the run's terminal event; null while it has none. */
-  readonly lastOf: (runId: string) => Promise<number | null>;
+  readonly lastOf: (runId: string, signal: AbortSignal) => Promise<number | null>;
   /** How long a connection may be silent before it counts as dead. */
   readonly silenceMs: number;
   readonly backoff: Backoff;
@@ -84,7 +84,7 @@ export async function* follow(
       if (end?.why === 'error') throw errorOfEnd(end);
       if (end === null && order.cursor === before && stopping.why === null) {
         // Nothing came: either all was known before, or the answer was cut off where it looks like an end.
-        const last = await daemon.lastOf(runId);
+        const last = await connection.ask((ended) => daemon.lastOf(runId, ended));
         if (last !== null && last <= before) return { why: 'terminal', cursor: before };
       }
     } catch (error) {
