@@ -22,12 +22,12 @@ test('D23 the client, the server, the contract and tests may; the rest of the pr
     'test/a.ts',
     'src/views/a.test.ts',
   ];
-  const files = [...homes, 'src/surfaces/cli/a.ts', 'demo/a.ts'].map((path) => ({ path, source }));
+  const files = [...homes, 'src/surfaces/cli/a.ts', 'examples/a.ts'].map((path) => ({ path, source }));
   const { counts, problems } = judgeCalls(files);
   expect(counts.files).toBe(2);
   expect(counts.canaries).toBeGreaterThan(5);
   expect(problems.map((problem) => problem.split(':')[0])).toEqual([
     ...['src/surfaces/cli/a.ts', 'src/surfaces/cli/a.ts'],
-    ...['demo/a.ts', 'demo/a.ts'],
+    ...['examples/a.ts', 'examples/a.ts'],
   ]);
 });

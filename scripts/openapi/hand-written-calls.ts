@@ -2,7 +2,7 @@ import { parseSync, Visitor } from 'oxc-parser';
 import type { CheckReport } from '../checks/check.ts';
 import type { SourceFile } from '../layers/check-layers.ts';
 
-/** Where our routes are declared, served and called; tests and benchmarks talk to a daemon as strangers do. */
+/** Where our routes are declared, served and called; tests, benchmarks and the demo talk to a daemon as strangers do. */
 const homes = [
   'src/contract/api/',
   'src/surfaces/http/',
@@ -10,6 +10,7 @@ const homes = [
   'scripts/openapi/',
   'test/',
   'bench/',
+  'demo/',
 ] as const;
 
 /** What a hand-written call looks like: the path of a route, or the means to ask for one. */

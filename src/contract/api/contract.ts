@@ -1,7 +1,6 @@
 import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
-import type { RunProvenance } from '../evidence.ts';
 import { receiptSchema } from '../evidence.ts';
 import type { Role } from './role.ts';
 import {
@@ -26,8 +25,6 @@ import {
 import { capabilitiesSchema } from './system.ts';
 import { madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
 import { toolDetailSchema, toolListSchema } from './tools.ts';
-
-export type { RunProvenance };
 
 /** What every route of the contract says of itself beside its shapes. */
 export interface RouteMeta {

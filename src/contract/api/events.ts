@@ -63,4 +63,3 @@ export const eventsQuerySchema = z.strictObject({
     .optional()
     .describe('End a follow after this long, in milliseconds.'),
 });
-export type EventsQuery = z.output<typeof eventsQuerySchema>;
