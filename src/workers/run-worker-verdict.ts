@@ -1,17 +1,18 @@
 import { type ErrorCode, errorCodes, WaybillError } from '../contract/errors.ts';
-import type { ClaimedRun } from '../domain/runs/queue/claim-runs.ts';
 import { fullJitter } from '../domain/runs/steps/backoff.ts';
 
 /** What becomes of a run when working on it ended in an error of the system; the work's own failures are outcomes. */
 export type Verdict =
   /** Somebody else has it, it is over, or it was handed over already: it is not ours to touch. */
   | { readonly kind: 'leave' }
-  | { readonly kind: 'retry'; readonly code: ErrorCode; readonly inMs: number }
+  | { readonly kind: 'retry'; readonly code: ErrorCode; readonly failures: number; readonly inMs: number }
   /** No worker takes it by itself any more: trying again would end the same way. */
-  | { readonly kind: 'park'; readonly code: ErrorCode };
+  | { readonly kind: 'park'; readonly code: ErrorCode; readonly failures: number };
 
 /** Errors of the system in a row after which a run is parked. */
 export const mostFailures = 8;
+/** A run that was at work for this long before it failed made progress: its failures are counted anew. */
+const progressMs = 60_000;
 
 const backoff = { retries: mostFailures, backoffMs: 1_000, maxBackoffMs: 60_000 };
 
@@ -41,15 +42,19 @@ const lasting: ReadonlySet<ErrorCode> = new Set([
   'blob_corrupt',
 ]);
 
-/** @param run.failures how many errors in a row there were before this one */
+/**
+ * @param run.failures how many errors in a row there were before this one
+ * @param run.tookMs how long it was at work this time
+ * @returns with `failures`, how many there are in a row now
+ */
 export function verdictOn(
   error: unknown,
-  run: Pick<ClaimedRun, 'failures'>,
+  run: { readonly failures: number; readonly tookMs: number },
   random: () => number = Math.random,
 ): Verdict {
   const code = error instanceof WaybillError ? error.code : 'internal';
   if (notOurs.has(code)) return { kind: 'leave' };
-  const failures = run.failures + 1;
-  if (lasting.has(code) || errorCodes[code] === 2 || failures >= mostFailures) return { kind: 'park', code };
-  return { kind: 'retry', code, inMs: fullJitter(failures, backoff, random) };
+  const failures = (run.tookMs < progressMs ? run.failures : 0) + 1;
+  if (lasting.has(code) || errorCodes[code] === 2 || failures >= mostFailures) return { kind: 'park', code, failures };
+  return { kind: 'retry', code, failures, inMs: fullJitter(failures, backoff, random) };
 }

@@ -226,6 +226,7 @@ export class RunWorker {
   async #work(run: ClaimedRun): Promise<boolean> {
     const { runs, evidence } = this.#parts;
     let outcome: Outcome | null = null;
+    const began = performance.now();
     try {
       outcome = await inItsTree(run, async () => {
         const held = await runs.work(run);
@@ -234,7 +235,7 @@ export class RunWorker {
       });
       this.#count(outcome?.kind === 'interrupted' ? 'handedOver' : 'ended');
     } catch (error) {
-      await this.#failed(run, error);
+      await this.#failed(run, error, performance.now() - began);
     }
     await evidence?.finish(run.runId).catch((error: unknown) => this.#report(error, run.runId));
     return outcome?.kind === 'finished';
@@ -244,24 +245,25 @@ export class RunWorker {
     if (this.#drain !== undefined) this.#left[what] += 1;
   }
 
-  async #failed(run: ClaimedRun, error: unknown): Promise<void> {
-    const verdict = verdictOn(error, run);
+  async #failed(run: ClaimedRun, error: unknown, tookMs: number): Promise<void> {
+    const verdict = verdictOn(error, { failures: run.failures, tookMs });
     this.#count(verdict.kind === 'leave' ? 'handedOver' : 'failed');
     if (verdict.kind === 'leave') return;
     await this.#report(error, run.runId);
-    const retryInMs = verdict.kind === 'park' ? null : verdict.inMs;
-    for (let failures = 1; ; failures++) {
+    const { code, failures } = verdict;
+    const place = { code, failures, retryInMs: verdict.kind === 'park' ? null : verdict.inMs };
+    for (let tries = 1; ; tries++) {
       try {
-        await putBack(this.#parts.engine, run, { code: verdict.code, retryInMs });
+        await putBack(this.#parts.engine, run, place);
         return;
       } catch (problem) {
-        if (verdictOn(problem, { failures: 0 }).kind === 'leave') return;
-        if (failures === 1 && codeOf(problem) !== verdict.code) await this.#report(problem, run.runId);
+        if (verdictOn(problem, { failures: 0, tookMs: 0 }).kind === 'leave') return;
+        if (tries === 1 && codeOf(problem) !== verdict.code) await this.#report(problem, run.runId);
       }
       // The lease says that this living process has the run, so nobody else would ever take it: tried until it is
       // done, or until this process goes, which frees it too.
       if (this.#handOver.signal.aborted) return;
-      const pause = 50 + fullJitter(failures, putBackBackoff);
+      const pause = 50 + fullJitter(tries, putBackBackoff);
       await delay(pause, undefined, { signal: this.#handOver.signal }).catch(() => {});
     }
   }

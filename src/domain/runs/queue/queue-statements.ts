@@ -54,8 +54,6 @@ export const lockTool: PreparedSql = {
 const stillOurs =
   'WHERE run = ? AND EXISTS (SELECT 1 FROM run WHERE id = run_queue.run AND epoch = ? AND holder IS NULL)';
 export const retryLater = sql(
-  `UPDATE run_queue SET state = 'resting', due = ?, parked = NULL, failures = failures + 1 ${stillOurs}`,
+  `UPDATE run_queue SET state = 'resting', due = ?, parked = NULL, failures = ? ${stillOurs}`,
 );
-export const park = sql(
-  `UPDATE run_queue SET state = 'parked', parked = ?, due = NULL, failures = failures + 1 ${stillOurs}`,
-);
+export const park = sql(`UPDATE run_queue SET state = 'parked', parked = ?, due = NULL, failures = ? ${stillOurs}`);
