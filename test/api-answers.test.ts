@@ -9,7 +9,10 @@ import { madeTokenSchema } from '../src/contract/api/tokens.ts';
 import { defineWorkflow } from '../src/contract/define.ts';
 import { type Answer, type AskOptions, openTestServer } from '../src/surfaces/http/testing/open-test-server.ts';
 
-const media = z.object({ content: z.record(z.string(), z.object({ schema: z.unknown() })).default({}) });
+const media = z.object({
+  content: z.record(z.string(), z.object({ schema: z.unknown() })).default({}),
+  headers: z.record(z.string(), z.object({ required: z.boolean().default(false) })).default({}),
+});
 const documentSchema = z.object({
   paths: z.record(
     z.string(),
@@ -46,6 +49,8 @@ class Judge {
     this.answered.add(`${operation.operationId} ${status}`);
     const declared = operation.responses[String(status)];
     if (declared === undefined) throw new Error(`${place} answered ${status}, which is not declared: ${answer.text}`);
+    const needed = Object.entries(declared.headers).filter(([, header]) => header.required);
+    for (const [name] of needed) expect(answer.headers, place).toHaveProperty([name]);
     const type = `${answer.headers['content-type'] ?? ''}`.split(';')[0] ?? '';
     const types = Object.keys(declared.content);
     if (types.length === 0) {
@@ -213,6 +218,7 @@ test('an answer the document does not know is found', () => {
   const wrong = [
     answer(202, 'application/json', health),
     answer(200, 'text/plain', health),
+    answer(401, 'application/problem+json', { code: 'unauthorized' }),
     answer(200, 'application/json', { status: 'well' }),
     answer(500, 'application/problem+json', { code: 'run_not_found' }),
   ];

@@ -105,6 +105,11 @@ export const canaries: readonly Canary[] = [
     change: without(...submit, 'responses', '200', 'headers', 'idempotency-replayed'),
     says: /header idempotency-replayed: is gone/,
   },
+  {
+    name: 'a header of an answer that may be absent',
+    change: replace(true, false, ...submit, 'responses', '429', 'headers', 'retry-after', 'required'),
+    says: /429 header retry-after: can be absent/,
+  },
   { name: 'a parameter removed', change: without(...list, 'parameters', 3), says: /query limit: is gone/ },
   {
     name: 'a parameter renamed',

@@ -118,6 +118,9 @@ class DocumentComparison {
       const header = `${place} header ${name}`;
       if (after[name] === undefined) this.#report(header, 'is gone');
       else this.#schema('answer', header, objectAt(before, name), objectAt(after, name));
+      if (objectAt(before, name).required === true && objectAt(after, name).required !== true) {
+        this.#report(header, 'can be absent');
+      }
     }
   }
 

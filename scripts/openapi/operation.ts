@@ -102,11 +102,26 @@ export function problemStatuses(route: Route): ReadonlyMap<number, readonly Erro
 }
 
 function problemAnswerOf(status: number, codes: readonly ErrorCode[], components: Components): JsonObject {
-  const retryAfter = { description: 'Seconds after which another try makes sense.', schema: { type: 'integer' } };
+  const headers = problemHeadersOf(status);
   return {
     description: `A problem: ${codes.map((code) => `\`${code}\``).join(', ')}.`,
-    ...(status === 429 ? { headers: { 'retry-after': retryAfter } } : {}),
+    ...(headers === undefined ? {} : { headers }),
     content: { [problemMediaType]: { schema: components.schemaOf(problemSchema, 'output') } },
     'x-waybill-codes': codes,
   };
+}
+
+/** The headers a problem has beside its body; undefined for none. */
+function problemHeadersOf(status: number): JsonObject | undefined {
+  const retryAfter = { description: 'Seconds after which another try makes sense.', schema: { type: 'integer' } };
+  switch (status) {
+    case 401:
+      return { 'www-authenticate': { required: true, schema: { type: 'string' } } };
+    case 429:
+      return { 'retry-after': { ...retryAfter, required: true } };
+    case 503:
+      return { 'retry-after': retryAfter };
+    default:
+      return undefined;
+  }
 }
