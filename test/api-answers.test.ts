@@ -218,10 +218,11 @@ test('an answer the document does not know is found', () => {
   const wrong = [
     answer(202, 'application/json', health),
     answer(200, 'text/plain', health),
-    answer(401, 'application/problem+json', { code: 'unauthorized' }),
     answer(200, 'application/json', { status: 'well' }),
     answer(500, 'application/problem+json', { code: 'run_not_found' }),
   ];
   for (const each of wrong) expect(() => judge.judge('GET', '/healthz', each), each.text).toThrow();
+  const bare = answer(401, 'application/problem+json', { code: 'unauthorized' });
+  expect(() => judge.judge('GET', '/v1/tools', bare)).toThrow(/www-authenticate/);
   expect(() => judge.judge('PUT', '/healthz', answer(200, 'application/json', health))).toThrow(/in no document/);
 });
