@@ -167,7 +167,7 @@ test('F33 retention run says what it removed, kept and why', async () => {
   await waybill('show', 'run-20260101-000000-00000000'); // leaves one envelope
   const { tables, dryRun } = await document(report, 'retention', 'run', '--dry-run');
   expect(dryRun).toBe(true);
-  expect(tables[0]).toEqual({ table: 'infra_error_events', removed: 0, kept: 1, reason: 'kept for 90 days' });
+  expect(tables).toContainEqual({ table: 'infra_error_events', removed: 0, kept: 1, reason: 'kept for 90 days' });
 });
 
 describe('a run that is stopped', () => {
