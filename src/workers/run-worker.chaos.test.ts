@@ -4,7 +4,9 @@ import { bothStores, dropDatabases } from '../../test/support/both-stores.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { Random } from '../../test/support/random.ts';
 import { defineWorkflow } from '../contract/define.ts';
+import { parseId } from '../contract/ids.ts';
 import type { AnyWorkflow } from '../contract/workflow.ts';
+import { verifyRun } from '../domain/runs/evidence/verify.ts';
 import { openTestWorld } from '../domain/runs/testing/engine.ts';
 import { allRuns, ledgerFaults, openRuns } from './testing/run-facts.ts';
 import { startWorking, submitTo, type WorkingProcess } from './testing/working-process.ts';
@@ -88,6 +90,9 @@ describe.each(bothStores)('workers on %s', (_, where) => {
       expect(by.filter((name) => !dead.has(name)).length, `${step} by ${by}`).toBeLessThanOrEqual(1);
     }
     expect(runs.filter(({ epoch }) => epoch > 2).length).toBeGreaterThan(0);
+    for (const { id } of runs.filter((_run, index) => index % 10 === 0)) {
+      expect(await verifyRun(submitter.engine, parseId('run', id))).toMatchObject({ intact: true });
+    }
     expect(living.flatMap(({ process }) => process.reported)).toEqual([]);
   });
 });
