@@ -6,7 +6,9 @@ import { parseId, type RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { ReadTx, Store } from '../../platform/store/store.ts';
 import type { PendingStep, RecordedReceipt } from './execution/replay.ts';
+import { sql } from './ledger/statements.ts';
 import { type RemovedRun, readRemovedRun, removedRun, runRemoved } from './retention/removed-run.ts';
+import { parseRows, runRow } from './rows.ts';
 import { parseReceipt } from './steps/receipt.ts';
 import type { PendingStepTable, RunTable } from './tables.ts';
 
@@ -67,6 +69,20 @@ export async function loadRun(store: Store, runId: RunId): Promise<LoadedRun> {
     const parsed: JsonValue = JSON.parse(input.input);
     return { row, input: parsed, receipts, pending: pending.map(pendingOf), processes };
   });
+}
+
+const selectUnbegun = sql(
+  "SELECT r.*, i.input FROM run r JOIN run_input i ON i.run = r.id WHERE r.id = ? AND r.state = 'queued' AND r.root = ''",
+);
+const unbegunRow = runRow.extend({ input: z.string() });
+
+/** What `loadRun` gives, in one look, for a run nobody has begun and that shares nothing; null for all others. */
+export async function loadUnbegun(store: Store, runId: RunId): Promise<LoadedRun | null> {
+  const [found] = parseRows(unbegunRow, await store.select(selectUnbegun, [runId]));
+  if (found === undefined) return null;
+  const { input, ...row } = found;
+  const parsed: JsonValue = JSON.parse(input);
+  return { row, input: parsed, receipts: [], pending: [], processes: [] };
 }
 
 /** The receipts of a run, its own and those it shares, each in the order of their numbers. */

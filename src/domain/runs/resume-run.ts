@@ -10,7 +10,7 @@ import { acquireLease, coolingMicros } from './lease/lease.ts';
 import type { EventDraft } from './ledger/event-body.ts';
 import { LedgerWriter } from './ledger/ledger-writer.ts';
 import * as statements from './ledger/statements.ts';
-import { type LoadedRun, loadRun, type RunRow, readRunRow } from './load-run.ts';
+import { type LoadedRun, loadRun, loadUnbegun, type RunRow, readRunRow } from './load-run.ts';
 import type { KillReport, SnapshotEntry, TreeDifference } from './ports.ts';
 import { parseIdentity } from './process-identity.ts';
 import { differences } from './snapshots/differences.ts';
@@ -48,7 +48,7 @@ export async function takeOver(engine: Engine, runId: RunId): Promise<TakenOver>
 
 /** A run whose lease we have already, under this epoch. */
 export async function takenUnder(engine: Engine, runId: RunId, epoch: number): Promise<TakenOver> {
-  const loaded = await loadRun(engine.store, runId);
+  const loaded = (await loadUnbegun(engine.store, runId)) ?? (await loadRun(engine.store, runId));
   return { ledger: writerFor(engine, loaded.row, epoch), loaded, before: loaded.row };
 }
 

@@ -21,8 +21,8 @@ export async function waitForEnd(
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  // Before the first look: what changes after a look gives a hint that the next wait finds.
-  using news = store.hints.subscribe(`run:${runId}`);
+  // Before the first look: what changes after a look gives a hint that the next wait finds. Only the end gives this one.
+  using news = store.hints.subscribe(`end:${runId}`);
   for (;;) {
     const [row] = parseRows(stateRow, await store.select(selectState, [runId]));
     if (row === undefined) throw await missingRun(store, runId);

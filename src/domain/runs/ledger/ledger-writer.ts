@@ -117,6 +117,7 @@ export class LedgerWriter {
       throw error;
     }
     this.#store.hints.announce(`run:${this.#runId}`);
+    if (entry.change?.kind === 'finish') this.#store.hints.announce(`end:${this.#runId}`);
     return { first: place.first, last: place.last, receipt: place.receipt };
   }
 
