@@ -74,6 +74,8 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     await writeDaemonFile(workspace, { ...serving, version, startedAt: new Date().toISOString() });
     worker.start();
     await options.ready(serving);
+    // Compiling schemas takes longest of all: the first caller need not wait for it.
+    tools.list().catch(report('tools'));
     // Its first pass is minutes away: it is loaded when everything else is up.
     const { RetentionWorker } = await import('../workers/retention.ts');
     const retention = new RetentionWorker({ engine, errorStore, configuration, report: report('retention'), log });

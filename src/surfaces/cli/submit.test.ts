@@ -114,3 +114,11 @@ test('tools says which cannot be used and why, and hides no broken description',
     1,
   );
 });
+
+test('a tool that is given no input gets an empty one, as over HTTP; a workflow gets none', async () => {
+  const started = recorded(() => inHand(runState()));
+  const program = { startSubmitted: started.fn, showRun: async () => runState() };
+  await cli(['submit', 'resize', '--here', '--json'], { program });
+  await cli(['submit', '--workflow', 'deploy', '--here', '--json'], { program });
+  expect(started.calls).toMatchObject([[{ input: {} }], [{ input: null }]]);
+});

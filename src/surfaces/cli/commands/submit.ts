@@ -50,7 +50,7 @@ Examples:
       const request = async (): Promise<SubmitRun> => ({
         what,
         tasks: options.task ?? [],
-        input: await inputOf(context(), options),
+        input: await inputOf(context(), what, options),
         priority: options.priority,
         key: options.key ?? null,
       });
@@ -95,8 +95,10 @@ function whatToRun(tool: string | undefined, { workflow, task = [] }: Options): 
   throw usageError('nothing to run', 'Name a tool (`waybill tools` lists them), a --workflow or a --task.');
 }
 
-async function inputOf(context: CliContext, { input }: Options): Promise<JsonValue> {
-  return input === undefined ? null : await typedJson(context, '--input', input);
+/** Nothing typed is an empty input for a tool, as over HTTP, and none at all for a workflow. */
+async function inputOf(context: CliContext, what: SubmitRun['what'], { input }: Options): Promise<JsonValue> {
+  if (input !== undefined) return await typedJson(context, '--input', input);
+  return 'tool' in what ? {} : null;
 }
 
 function priority(text: string): number {
