@@ -23,6 +23,7 @@ export interface InsertedRun {
 /**
  * Writes a run with its first event, its input and what it shares in one commit; durable before it returns.
  * @param rows the statements for the run's own row, and for what belongs beside it, once id and digest are known
+ * @param next what follows the first event in the same commit
  */
 export async function insertRun(
   engine: Engine,
@@ -30,6 +31,7 @@ export async function insertRun(
   first: EventDraft,
   input: JsonValue,
   rows: (run: InsertedRun) => readonly OperationStatement[],
+  next: (run: InsertedRun) => readonly OperationStatement[] = () => [],
 ): Promise<InsertedRun> {
   for (let tries = 1; ; tries++) {
     const now = engine.clock.now();
@@ -47,6 +49,7 @@ export async function insertRun(
             { sql: statements.insertRunInput, rows: [[runId, canonicalJson(input)]] },
             { sql: statements.insertEvent, rows: [[runId, 1, first.type, body, digest]] },
             ...originRows(runId, request.origin, now),
+            ...next(run),
           ],
           audit: [{ at: now, actor: request.actor, action: first.type, resource: runId, outcome: 'succeeded' }],
         }),

@@ -29,7 +29,7 @@ export async function outlineRun(engine: Looking, runId: RunId): Promise<RunOutl
   return runState(row, { pending: [], links: [], started: undefined }, { host: engine.host, now: engine.clock.now() });
 }
 
-/** The same of a run that was made this moment, without asking the store what it was just given. */
+/** The same of a run that was made this moment, and perhaps begun, without asking the store what it was just given. */
 export function outlineOfNew(made: {
   readonly runId: RunId;
   readonly workflow: string;
@@ -37,19 +37,20 @@ export function outlineOfNew(made: {
   readonly tasks: readonly string[];
   readonly actor: string;
   readonly createdAt: Micros;
+  readonly begun: boolean;
 }): RunOutline {
-  const { createdAt, tasks, ...rest } = made;
+  const { createdAt, tasks, begun, ...rest } = made;
   return {
     ...rest,
     tasks: [...tasks],
-    state: 'queued',
+    state: begun ? 'running' : 'queued',
     interrupted: false,
     reason: null,
     output: null,
     steps: 0,
-    lastSeq: 1,
+    lastSeq: begun ? 2 : 1,
     createdAt: formatTimeMicros(createdAt),
-    startedAt: null,
+    startedAt: begun ? formatTimeMicros(createdAt) : null,
     finishedAt: null,
   };
 }

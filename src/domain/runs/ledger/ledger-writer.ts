@@ -109,7 +109,7 @@ export class LedgerWriter {
     if (this.#closed) {
       throw new WaybillError('ledger_closed', `run ${this.#runId} is finished: nothing follows its terminal event`);
     }
-    const place = this.#place(entry);
+    const place = this.#place(entry, this.#clock.now());
     try {
       await this.#store.submit({ lane: this.#runId, statements: place.statements });
     } catch (error) {
@@ -121,9 +121,16 @@ export class LedgerWriter {
     return { first: place.first, last: place.last, receipt: place.receipt };
   }
 
-  #place(entry: Append): Appended & { statements: OperationStatement[] } {
+  /**
+   * The same as rows of a commit that somebody else makes: the one that makes the run itself. When that commit fails,
+   * this writer is worth nothing.
+   */
+  prepare(entry: Append, now: Micros): readonly OperationStatement[] {
+    return this.#place(entry, now).statements;
+  }
+
+  #place(entry: Append, now: Micros): Appended & { statements: OperationStatement[] } {
     const oldSeq = this.#seq;
-    const now = this.#clock.now();
     const first = oldSeq + 1;
     const last = oldSeq + entry.events.length;
     const all: OperationStatement[] = [];

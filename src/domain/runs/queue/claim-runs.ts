@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { WaybillError } from '../../../contract/errors.ts';
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import type { OperationStatement, SqlRow } from '../../../platform/store/store.ts';
+import type { BegunRun } from '../begin-run.ts';
 import type { Engine } from '../engine.ts';
 import { holderText, parseHolder } from '../lease/holder.ts';
 import { leaseMicros, livingHolder } from '../lease/lease.ts';
@@ -21,6 +22,8 @@ export interface ClaimedRun {
   /** Who asked to go on with it; null when the worker does so by itself. */
   readonly actor: string | null;
   readonly acceptDrift: boolean;
+  /** Set when it was begun in the commit that made it. */
+  readonly begun?: BegunRun;
 }
 
 const integer = z.union([z.int(), z.bigint().transform(Number)]);

@@ -7,6 +7,7 @@ import type { Micros } from '../../../platform/clock/clock.ts';
 import { currentTraceparent } from '../../../platform/correlation/correlation.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
 import type { OperationStatement } from '../../../platform/store/store.ts';
+import { type BegunRun, beginAtOnce } from '../begin-run.ts';
 import type { Engine } from '../engine.ts';
 import { findByKey } from '../find-by-key.ts';
 import { findWorkflow } from '../find-workflow.ts';
@@ -15,6 +16,7 @@ import { holderText } from '../lease/holder.ts';
 import { leaseMicros } from '../lease/lease.ts';
 import * as statements from '../ledger/statements.ts';
 import { requestFacts } from '../request-facts.ts';
+import { startFacts } from '../start-facts.ts';
 import { keyColumns, type NewRun, type RunOrigin, tracedFields } from '../start-run.ts';
 import type { ClaimedRun } from './claim-runs.ts';
 import * as queue from './queue-statements.ts';
@@ -41,7 +43,7 @@ export interface Submitted {
   readonly created: boolean;
   /** Null for one that was there before. */
   readonly createdAt: Micros | null;
-  /** Set when `hold` was asked for: the run is ours, and `Runs.work` must begin it. */
+  /** Set when `hold` was asked for: the run is ours, and `Runs.work` must be told. */
   readonly claimed: ClaimedRun | null;
 }
 
@@ -52,7 +54,8 @@ export interface SubmitLimits {
 
 /**
  * Makes a run that waits for a worker: durable before it returns, in the state `queued`.
- * @param options.hold takes its lease in the same commit, for a worker that has a free place for it
+ * @param options.hold takes its lease in the same commit, for a worker that has a free place for it; a run of which no
+ * tree is recorded has begun then, and is `running`
  * @throws WaybillError `workflow_not_found`, `invalid_input`, `queue_full`, `idempotency_key_reused`
  */
 export async function submitRun(
@@ -74,9 +77,18 @@ export async function submitRun(
     ...tracedFields(),
     data: { ...asked.data, inputDigest: digestOf(canonicalJson(asked.input)), tool, priority },
   } as const;
+  const begins = options.hold && mode === 'none' && run.origin === undefined;
+  const facts = begins ? await startFacts(engine, workflow, { mode, input: asked.input }) : null;
+  let begun: BegunRun | null = null;
+  const begin = (inserted: InsertedRun): readonly OperationStatement[] => {
+    if (facts === null) return [];
+    const { rows, ...held } = beginAtOnce(engine, inserted, { ...rest, workflow: name, input: asked.input }, facts);
+    begun = held;
+    return rows;
+  };
   let made: InsertedRun;
   try {
-    made = await insertRun(engine, run, first, asked.input, ({ runId, root, digest, createdAt: now }) => {
+    const rows = ({ runId, root, digest, createdAt: now }: InsertedRun): readonly OperationStatement[] => {
       const holder = options.hold ? [1, holderText(engine.host.self, now), now + leaseMicros] : [0, null, null];
       const row = [
         ...[runId, name, canonicalJson(run.tasks), run.actor, root, mode, 1, digest, ...holder],
@@ -92,7 +104,8 @@ export async function submitRun(
             refuse: () => queueFull(limits.maxQueue),
           };
       return [{ sql: statements.insertQueuedRun, rows: [row] }, queued];
-    });
+    };
+    made = await insertRun(engine, run, first, asked.input, rows, begin);
   } catch (error) {
     // Of two equal requests at once one inserted first: the other finds its run.
     const winner = request.idempotencyKey === undefined ? undefined : await findByKey(engine, run);
@@ -102,7 +115,8 @@ export async function submitRun(
   const { runId, createdAt } = made;
   if (!options.hold) engine.store.hints.announce('queue');
   const claimed = { runId, epoch: 1, tool, traceparent, failures: 0, actor: null, acceptDrift: false };
-  return { runId, created: true, createdAt, claimed: options.hold ? claimed : null };
+  const work = begun === null ? claimed : { ...claimed, begun };
+  return { runId, created: true, createdAt, claimed: options.hold ? work : null };
 }
 
 function queueFull(most: number): WaybillError {

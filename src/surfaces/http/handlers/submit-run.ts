@@ -32,9 +32,10 @@ export async function submitBody(
   const submitted = await parts.submit(request).catch((error: unknown) => {
     throw inBody(error);
   });
-  const { runId, createdAt } = submitted;
+  const { runId, createdAt, claimed } = submitted;
   if (createdAt === null) return { submitted, outline: null };
-  return { submitted, outline: outlineOfNew({ ...request, runId, createdAt }) };
+  const begun = claimed?.begun !== undefined;
+  return { submitted, outline: outlineOfNew({ ...request, runId, createdAt, begun }) };
 }
 
 async function whatToRun(
