@@ -58,6 +58,7 @@ export const linkRow = z.object({
 export const receiptRow = z.object({ number: integer, body: text });
 
 export const headRow = z.object({ state: text, head_seq: integer });
+export const headOfRow = headRow.extend({ id: text });
 
 export const eventRow = z.object({ seq: integer, type: text, body: text, digest: text });
 

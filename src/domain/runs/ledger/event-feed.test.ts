@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../../../test/postgres/test-database.ts';
 import { openPostgresStore } from '../../../platform/store/postgres/open.ts';
 import type { Store } from '../../../platform/store/store.ts';
@@ -27,12 +27,14 @@ const engines = {
 /** A store that counts what its readers ask, and whose waits for a hint end when the test says so. */
 function watched(store: Store) {
   const counts = { looks: 0, pages: 0, waits: 0 };
+  const quiet = { reads: 0 };
   const waiting = new Set<() => void>();
   const watchedStore: Store = {
     ...store,
     engine: store.engine,
     select: async (sql, values) => {
-      counts[sql.sqlite.includes('run_event') ? 'pages' : 'looks']++;
+      if (sql.sqlite.includes('json_each')) quiet.reads++;
+      else counts[sql.sqlite.includes('run_event') ? 'pages' : 'looks']++;
       return store.select(sql, values);
     },
     hints: {
@@ -57,7 +59,7 @@ function watched(store: Store) {
   const timeout = () => {
     for (const end of [...waiting]) end();
   };
-  return { store: watchedStore, counts, timeout, waiting };
+  return { store: watchedStore, counts, quiet, timeout, waiting };
 }
 
 /** Reads to the end, and says how many pages it took. */
@@ -103,6 +105,44 @@ describe.each([
     for (const follower of followers) follower[Symbol.dispose]();
     expect(feed.counts).toEqual({ followers: 0, runs: 0 });
     expect(waiting.size).toBe(0);
+  });
+
+  test('D12 three hundred quiet runs cost one read of the store a second, and what no hint told is found by it', async () => {
+    await using world = await openTestWorld(storeOptions);
+    const process = await world.start();
+    const lives = await Promise.all(Array.from({ length: 300 }, () => openLiveRun(process)));
+    const { store, counts, quiet } = watched(process.engine.store);
+    const feed = new EventFeed(store);
+    const followers = await Promise.all(lives.map(({ runId }) => feed.follow(runId, { since: 1 })));
+    const looks = counts.looks;
+    const next = followers.map((follower) => follower.next());
+    await until(async () => quiet.reads === 3);
+    expect(counts).toMatchObject({ looks, pages: 0 });
+    // No hint reaches a feed of this store: only the one read for all can find this.
+    await lives[7]?.say('news');
+    expect(await next[7]).toMatchObject({ page: { last: 2 } });
+    expect(counts).toMatchObject({ looks: looks + 1, pages: 1 });
+    await Promise.all(lives.map((live) => live.finish()));
+    const ends = await Promise.all(next.filter((_, place) => place !== 7));
+    expect(ends.map(({ page }) => page?.last)).toEqual(Array(299).fill(2));
+    for (const follower of followers) follower[Symbol.dispose]();
+    expect(feed.counts).toEqual({ followers: 0, runs: 0 });
+  });
+
+  test('when nothing is followed any more, no timer is left', async () => {
+    await using world = await openTestWorld(storeOptions);
+    const process = await world.start();
+    const live = await openLiveRun(process);
+    const feed = new EventFeed(process.engine.store);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const follower = await feed.follow(live.runId, { since: 1 });
+      expect(vi.getTimerCount()).toBe(1);
+      follower[Symbol.dispose]();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('D11 what one follower finds out when it comes reaches those who wait', async () => {

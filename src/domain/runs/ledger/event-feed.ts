@@ -2,6 +2,7 @@ import type { RunId } from '../../../contract/ids.ts';
 import type { Store } from '../../../platform/store/store.ts';
 import { runRemoved } from '../retention/removed-run.ts';
 import { Follower, type FollowOptions } from './follower.ts';
+import { QuietHeads } from './quiet-heads.ts';
 import { assertSince } from './read-events.ts';
 import { RunFeed } from './run-feed.ts';
 import { Turns } from './turns.ts';
@@ -12,6 +13,7 @@ import { Turns } from './turns.ts';
  */
 export class EventFeed {
   readonly #store: Store;
+  readonly #quiet: QuietHeads;
   /** In one turn of the event loop: a page takes up to a millisecond to read, and is sent in a fraction of that. */
   readonly #turns = { read: new Turns(4), give: new Turns(64) };
   readonly #runs = new Map<RunId, RunFeed>();
@@ -20,6 +22,7 @@ export class EventFeed {
 
   constructor(store: Store) {
     this.#store = store;
+    this.#quiet = new QuietHeads(store);
   }
 
   /** How many follow now, and how many runs. */
@@ -37,6 +40,7 @@ export class EventFeed {
     if (feed === undefined) {
       feed = new RunFeed(runId, {
         store: this.#store,
+        quiet: this.#quiet,
         turns: this.#turns,
         onEnd: (ended) => {
           if (this.#runs.get(runId) === ended) this.#runs.delete(runId);

@@ -2,9 +2,9 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { type LedgerEvent, ledgerEventSchema, type RunStateName } from '../../../contract/evidence.ts';
 import type { RunId } from '../../../contract/ids.ts';
 import { chainStart } from '../../../platform/chain/chain.ts';
-import type { Store } from '../../../platform/store/store.ts';
+import type { PreparedSql, Store } from '../../../platform/store/store.ts';
 import { missingRun } from '../load-run.ts';
-import { eventRow, headRow, parseRows } from '../rows.ts';
+import { eventRow, headOfRow, headRow, parseRows } from '../rows.ts';
 import { readState } from '../states.ts';
 import { eventLine } from './event-body.ts';
 import { sql } from './statements.ts';
@@ -36,6 +36,10 @@ export interface RunHead {
 }
 
 const selectHead = sql('SELECT state, head_seq FROM run WHERE id = ?');
+const selectHeads: PreparedSql = {
+  sqlite: 'SELECT id, state, head_seq FROM run WHERE id IN (SELECT value FROM json_each(?))',
+  postgres: 'SELECT id, state, head_seq FROM run WHERE id IN (SELECT json_array_elements_text($1::json))',
+};
 const selectEvents = sql(
   'SELECT seq, type, body, digest FROM run_event WHERE run = ? AND seq >= ? ORDER BY seq LIMIT ?',
 );
@@ -73,6 +77,12 @@ async function readHead(store: Store, runId: RunId): Promise<RunHead> {
 export async function findHead(store: Store, runId: RunId): Promise<RunHead | undefined> {
   const [row] = parseRows(headRow, await store.select(selectHead, [runId]));
   return row === undefined ? undefined : { state: readState(row.state), seq: row.head_seq };
+}
+
+/** The heads of those of some runs that the store has, by one statement, however many they are. */
+export async function findHeads(store: Store, runIds: readonly RunId[]): Promise<ReadonlyMap<string, RunHead>> {
+  const rows = parseRows(headOfRow, await store.select(selectHeads, [JSON.stringify(runIds)]));
+  return new Map(rows.map(({ id, state, head_seq: seq }) => [id, { state: readState(state), seq }]));
 }
 
 /**

@@ -2,6 +2,7 @@ import type { RunId } from '../../../contract/ids.ts';
 import type { HintSubscription, Store } from '../../../platform/store/store.ts';
 import { runNotFound } from '../load-run.ts';
 import { type RemovedRun, removedRun } from '../retention/removed-run.ts';
+import type { Followed, QuietHeads } from './quiet-heads.ts';
 import { findHead, largestPage, missing, type RunHead, readEventsAfter, type StoredEvent } from './read-events.ts';
 import type { Turns } from './turns.ts';
 
@@ -22,14 +23,16 @@ export type FeedHead =
 
 export interface RunFeedParts {
   readonly store: Store;
+  /** Of the whole process: what looks for news that no hint told. */
+  readonly quiet: QuietHeads;
   /** Of the whole process: who may read a page from the store, and who may be given one. */
   readonly turns: { readonly read: Turns; readonly give: Turns };
   /** Told when nobody follows any more, or when it has failed: it is of no more use. */
   readonly onEnd: (feed: RunFeed) => void;
 }
 
-/** Hints can be missing; the store is looked at this often whatever they say, once for all followers of the run. */
-const lookEveryMs = 1_000;
+/** For ever, as far as a timer can: what no hint tells is found by `QuietHeads`. */
+const untilHintedMs = 2 ** 31 - 1;
 /** How much text a page has (characters); a single event may be longer. It bounds what is kept for a slow follower. */
 const pageSize = 65_536;
 /** How many pages of a run are kept for others to share. */
@@ -39,7 +42,7 @@ const pagesKept = 8;
  * What all followers of one run in this process share: one look at the store, and the pages they read. Events never
  * change, so a page that is kept is true for ever, and those who are at the same place read the store once.
  */
-export class RunFeed {
+export class RunFeed implements Followed {
   readonly runId: RunId;
   readonly #parts: RunFeedParts;
   readonly #news: HintSubscription;
@@ -51,6 +54,8 @@ export class RunFeed {
   #rows = 64;
   #failure: { readonly error: unknown } | undefined;
   #watching = false;
+  /** A hint came since `compare` was last called. */
+  #stirred = false;
 
   constructor(runId: RunId, parts: RunFeedParts) {
     this.runId = runId;
@@ -73,6 +78,7 @@ export class RunFeed {
     this.#followers.add(wake);
     if (this.#watching) return;
     this.#watching = true;
+    this.#parts.quiet.add(this);
     void this.#watch();
   }
 
@@ -148,17 +154,34 @@ export class RunFeed {
     return { kind: 'removed', removed };
   }
 
+  compare(found: RunHead | undefined): void {
+    const known = this.#head;
+    const same = found === undefined ? known?.kind === 'removed' : sameHead(known, { kind: 'kept', ...found });
+    if (!same) this.ask();
+    // Nobody has asked for the pages of a quiet run for a while: a thousand quiet runs keep none.
+    else if (!this.#stirred) this.#pages.clear();
+    this.#stirred = false;
+  }
+
+  ask(): void {
+    void this.#lookForAll();
+  }
+
   async #watch(): Promise<void> {
+    for (;;) {
+      await this.#news.next(untilHintedMs);
+      if (this.#followers.size === 0 || this.#failure !== undefined) return;
+      this.#stirred = true;
+      await this.#lookForAll();
+    }
+  }
+
+  /** A look nobody waits for: when it fails, all are told. */
+  async #lookForAll(): Promise<void> {
     try {
-      while (this.#followers.size > 0) {
-        const hinted = await this.#news.next(lookEveryMs);
-        // Nobody has asked for the pages of a quiet run for a while: a thousand quiet runs keep none.
-        if (!hinted) this.#pages.clear();
-        if (this.#followers.size === 0) return;
-        await this.look();
-      }
+      await this.look();
     } catch (error) {
-      this.#failure = { error };
+      this.#failure ??= { error };
       this.#end();
       this.#wake();
     }
@@ -169,6 +192,7 @@ export class RunFeed {
   }
 
   #end(): void {
+    this.#parts.quiet.delete(this);
     this.#news[Symbol.dispose]();
     this.#parts.onEnd(this);
   }
