@@ -11,7 +11,10 @@ const longestToken = 512;
  * the next request on.
  * @throws WaybillError `unauthorized`
  */
-export async function authenticate(tokens: Tokens, headers: IncomingHttpHeaders): Promise<Caller> {
+export async function authenticate(
+  tokens: Pick<Tokens, 'authenticate'>,
+  headers: Pick<IncomingHttpHeaders, 'authorization'>,
+): Promise<Caller> {
   const token = bearerToken(headers.authorization);
   const caller = token === null ? null : await tokens.authenticate(token);
   if (caller !== null) return caller;

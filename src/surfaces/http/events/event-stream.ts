@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { StreamEnd } from '../../../contract/api/events.ts';
+import type { WaybillError } from '../../../contract/errors.ts';
 import type { RunId } from '../../../contract/ids.ts';
 import type { FollowEnd, Follower } from '../../../domain/runs/ledger/follower.ts';
 import type { EventForm } from './event-forms.ts';
 import type { Beating } from './heartbeats.ts';
+import type { Revocable } from './token-watch.ts';
 
 export interface EventStreamParts {
   readonly runId: RunId;
@@ -18,10 +20,11 @@ export interface EventStreamParts {
  * One follower's answer. It asks for the next page only when the client has taken what was sent, so at most one page
  * and what the socket holds are in memory for it, however fast the run and however slow the client.
  */
-export class EventStream implements Beating {
+export class EventStream implements Beating, Revocable {
   readonly #parts: EventStreamParts;
   #quiet = true;
   #ending = false;
+  #refusal: WaybillError | undefined;
   /** Writes whose bytes are not all with the system yet. */
   #unsent = 0;
   /** Goes on with `run`, which waits for the client, or for the reason to wait no more. */
@@ -56,12 +59,19 @@ export class EventStream implements Beating {
     this.#quiet = true;
   }
 
+  /** Ends it with this error, whatever more there is. */
+  refuse(error: WaybillError): void {
+    this.#refusal ??= error;
+    this.#parts.follower.stop('aborted');
+  }
+
   /** @returns what to tell the client last */
   async #writePages(): Promise<StreamEnd | null> {
     const { runId, follower, form, describe } = this.#parts;
     try {
       for (;;) {
         const { page, end } = await follower.next();
+        if (this.#refusal !== undefined) throw this.#refusal;
         if (end !== undefined) return streamEndOf(runId, end);
         if (!this.#write(form.page(page)) && !follower.stopped.aborted) await this.#woken();
       }

@@ -11,11 +11,13 @@ import { eventForms } from './event-forms.ts';
 import { EventStream } from './event-stream.ts';
 import { readEventsRequest } from './events-request.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { TokenWatch } from './token-watch.ts';
 
 /** What the events route needs of its server. */
 export interface EventsContext extends Pick<HttpContext, 'drain' | 'measurements'> {
   readonly parts: {
     readonly engine: Pick<HttpParts['engine'], 'store'>;
+    readonly tokens: Pick<HttpParts['tokens'], 'authenticate'>;
     readonly configuration: { readonly daemon: Pick<HttpParts['configuration']['daemon'], 'heartbeatMs'> };
     readonly errors: { capture(error: unknown, boundary: Boundary): Promise<{ readonly errorId: string }> };
   };
@@ -29,6 +31,7 @@ export function registerEventsRoute(
   const { parts, drain, measurements } = context;
   const feed = new EventFeed(parts.engine.store);
   const heartbeats = new Heartbeats(parts.configuration.daemon.heartbeatMs);
+  const tokens = new TokenWatch(parts.tokens, heartbeats);
   const { method, path, role } = plainRoutes.events;
 
   const describe = async (error: unknown) => {
@@ -74,9 +77,12 @@ export function registerEventsRoute(
       response.statusCode = 200;
       const stream = new EventStream({ runId, response, follower, form, describe });
       const ended = measurements.openStream();
+      const { authorization } = request.headers;
       if (follow) heartbeats.add(stream);
+      if (authorization !== undefined) tokens.add(authorization, stream);
       void stream.run().then(() => {
         heartbeats.delete(stream);
+        if (authorization !== undefined) tokens.delete(authorization, stream);
         ended();
       });
     },

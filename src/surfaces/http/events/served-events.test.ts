@@ -49,6 +49,28 @@ test('D14 D26 followers go on in another process of the workspace where the firs
   expect(lines.at(-1)).toMatchObject({ type: 'run.canceled' });
 });
 
+test('D22 a stream ends when its token is revoked, also one whose client does not read, and no other one does', async () => {
+  await using daemon = await openTestServer({ configuration: { daemon: { heartbeatMs: 1_000 } } });
+  const live = await openLiveRun(daemon.process);
+  const { token, id } = await daemon.parts.tokens.make({ name: 'ci', role: 'reader' }, 'test');
+  const url = `${daemon.server.url}/v1/runs/${live.runId}/events?follow=true`;
+  const headers = { authorization: `Bearer ${token}` };
+  const [other, quiet] = [await follow(daemon, live.runId), await ask(url, { headers })];
+  await until(async () => parseLines(quiet.text()).length === 1);
+  for (let count = 0; count < 12; count++) await live.say(...Array.from({ length: 18 }, () => 'x'.repeat(60_000)));
+  const stuck = await ask(url, { headers, read: false });
+  await daemon.parts.tokens.revoke(id, 'test');
+  const last = JSON.parse(parseLines(await quiet.ended).at(-1) ?? '');
+  expect(last).toMatchObject({ schema: 'waybill.stream-end.v1', why: 'error', code: 'unauthorized' });
+  await live.say('never seen by who may not');
+  let text = '';
+  for await (const chunk of stuck.response.setEncoding('utf8')) text += chunk;
+  expect(text).toContain('"code":"unauthorized"');
+  expect(text).not.toContain('never seen');
+  await live.finish();
+  expect(JSON.parse(parseLines(await other.ended).at(-1) ?? '')).toMatchObject({ type: 'run.succeeded' });
+}, 30_000);
+
 test('events ask for a token, belong to the tree of their request, and a failure in the middle leaves one envelope', async () => {
   let broken = false;
   await using daemon = await openTestServer({
