@@ -311,6 +311,41 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     expect(fourth.reported).toEqual([]);
   });
 
+  test('a run that ends every daemon that takes it is set aside after eight, unless it got on between them', async () => {
+    const gate = new Gate();
+    let steps = 1;
+    // Each daemon of the second run gets one step further than the one before it.
+    const creeps = defineWorkflow('creeps', { snapshot: 'none' }, async (run) => {
+      for (let step = 1; step <= steps; step++) await run.step(`step ${step}`, {}, () => step);
+      return run.step('hangs', { steps }, () => new Promise<null>(() => {}));
+    });
+    await using world = await openTestWorld({ workflows: [gate.workflow(), creeps], ...(await where()) });
+    const asker = await world.start();
+    const poison = await submitTo(asker, { workflow: 'gated' });
+    const slow = await submitTo(asker, { workflow: 'creeps' });
+    const receiptsOf = async (runId: RunId) =>
+      (await allRuns(asker.engine.store)).find(({ id }) => id === runId)?.receipts.length;
+    for (let deaths = 1; deaths <= 8; deaths++) {
+      const doomed = await startWorking(world);
+      await eventually(`daemon ${deaths} is at work`, async () =>
+        gate.began.length === deaths && (await receiptsOf(slow)) === steps ? true : undefined,
+      );
+      doomed.die();
+      steps += 1;
+    }
+    const last = await startWorking(world);
+    await eventually('it is set aside', async () =>
+      (await queueCounts(asker.engine.store)).parked === 1 && (await receiptsOf(slow)) === steps ? true : undefined,
+    );
+    expect(last.reported).toMatchObject([{ error: { code: 'internal', details: { failures: 8 } }, runId: poison }]);
+    expect(gate.began).toHaveLength(8);
+    // Somebody mended it: from here it is counted anew.
+    gate.open();
+    await enqueueRun(asker.engine, poison, { actor, acceptDrift: false });
+    await inState(asker, poison, 'succeeded');
+    expect(last.reported).toHaveLength(1);
+  });
+
   test('a run of a workflow that this worker does not know is set aside, not failed', async () => {
     const gate = new Gate();
     gate.open();

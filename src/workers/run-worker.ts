@@ -11,7 +11,7 @@ import type { Runs } from '../domain/runs/runs.ts';
 import { fullJitter } from '../domain/runs/steps/backoff.ts';
 import type { Micros } from '../platform/clock/clock.ts';
 import { correlationScope, currentTraceparent } from '../platform/correlation/correlation.ts';
-import { verdictOn } from './run-worker-verdict.ts';
+import { mostFailures, verdictOn } from './run-worker-verdict.ts';
 
 export interface RunWorkerParts {
   readonly engine: Engine;
@@ -228,6 +228,7 @@ export class RunWorker {
     let outcome: Outcome | null = null;
     const began = performance.now();
     try {
+      if (run.failures >= mostFailures) throw tooManyDeaths(run);
       outcome = await inItsTree(run, async () => {
         const held = await runs.work(run);
         evidence?.follow(run.runId);
@@ -275,6 +276,14 @@ export class RunWorker {
       // Whoever keeps errors counts those it cannot keep; work does not stop for it.
     }
   }
+}
+
+/** Only the deaths of its workers bring a run here with as many failures: those it could tell of had it parked before. */
+function tooManyDeaths({ runId, failures }: ClaimedRun): WaybillError {
+  return new WaybillError('internal', `${failures} workers in a row died or failed while they had run ${runId}`, {
+    hint: `See how the daemon ended, mend what ended it, then: waybill resume ${runId}`,
+    details: { run: runId, failures },
+  });
 }
 
 /** The work belongs to the tree of the request that asked for the run; one held from its submit on is in it already. */

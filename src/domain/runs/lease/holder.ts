@@ -11,11 +11,13 @@ const holderSchema = z.strictObject({
   host: z.string(),
   instance: z.string(),
   since: z.int(),
+  /** How many receipts the run had when it was taken; none when left out. */
+  receipts: z.int().optional(),
 });
 export type Holder = z.infer<typeof holderSchema>;
 
 /** The text of the `holder` column. */
-export function holderText(self: HolderIdentity, since: Micros): string {
+export function holderText(self: HolderIdentity, since: Micros, receipts = 0): string {
   return canonicalJson({
     pid: self.pid,
     startTime: self.startTime,
@@ -23,6 +25,7 @@ export function holderText(self: HolderIdentity, since: Micros): string {
     host: self.host,
     instance: self.instance,
     since,
+    ...(receipts === 0 ? {} : { receipts }),
   });
 }
 

@@ -17,7 +17,7 @@ export interface ClaimedRun {
   readonly tool: string | null;
   /** Where the run was asked for, so that the work is part of the same tree. */
   readonly traceparent: string | null;
-  /** How often working on it ended in an error of the system, one after the other. */
+  /** How often working on it ended in an error of the system, or with the death of its worker, one after the other. */
   readonly failures: number;
   /** Who asked to go on with it; null when the worker does so by itself. */
   readonly actor: string | null;
@@ -36,8 +36,12 @@ const placeRow = z.object({
   actor: z.string().nullable(),
   accept_drift: integer,
   epoch: integer,
+  receipts: integer,
 });
-type Place = z.output<typeof placeRow>;
+type Place = z.output<typeof placeRow> & {
+  /** It was at work when its worker died, maybe because of it: `failures` counts that already. */
+  readonly outlived?: boolean;
+};
 const heldRow = placeRow.extend({ holder: z.string().nullable(), lease_expires_at: integer.nullable() });
 const countRow = z.object({ tool: z.string(), count: integer });
 
@@ -93,7 +97,7 @@ async function ready(engine: Engine, { most, tools }: ClaimLimits): Promise<Plac
     places(await store.select(queue.selectDue, [now, look])),
     parseRows(heldRow, await store.select(queue.selectHeld, [])),
   ];
-  const orphans = held.filter((row) => isOrphan(engine, row, now));
+  const orphans = held.filter((row) => isOrphan(engine, row, now)).map((row) => withDeath(engine, row));
   const free = new Map(tools);
   if (tools.size > 0) {
     const busy = parseRows(countRow, await store.select(queue.countHeldByTool, []));
@@ -130,21 +134,33 @@ function isOrphan(engine: Engine, row: z.output<typeof heldRow>, now: number): b
   return livingHolder({ id: runId, epoch, holder, lease_expires_at }, engine.host, now) === null;
 }
 
+/**
+ * A run that kills its worker says nothing any more, so the next claim counts it: a death is a failure in a row, unless
+ * the run got a receipt more while that worker had it. Otherwise it would end one daemon after the other, for ever.
+ */
+function withDeath(engine: Engine, row: z.output<typeof heldRow>): Place {
+  const holder = parseHolder(row.holder);
+  if (holder === null || holder.instance === engine.host.self.instance) return row;
+  const progress = row.receipts > (holder.receipts ?? 0);
+  return { ...row, failures: (progress ? 0 : row.failures) + 1, outlived: true };
+}
+
 /** Null when another worker was faster, or the tool's last place was taken meanwhile. */
 async function claim(engine: Engine, place: Place, tools: ReadonlyMap<string, number>): Promise<ClaimedRun | null> {
-  const { run, tool, traceparent, failures, actor, epoch } = place;
+  const { run, tool, traceparent, failures, actor, epoch, receipts, outlived = false } = place;
   const runId = parseId('run', run);
   const now = engine.clock.now();
-  const lease = [holderText(engine.host.self, now), now + leaseMicros, run, epoch];
+  const lease = [holderText(engine.host.self, now, receipts), now + leaseMicros, run, epoch];
   const limit = tool === null ? undefined : tools.get(tool);
   const taking: OperationStatement =
     limit === undefined
       ? { sql: statements.takeLease, rows: [lease] }
       : { sql: queue.takeLimited, rows: [[...lease, tool, limit]] };
   const lock: OperationStatement[] = limit === undefined ? [] : [{ sql: queue.lockTool, rows: [[tool]] }];
+  const counting: OperationStatement[] = outlived ? [{ sql: queue.countFailures, rows: [[failures, run]] }] : [];
   try {
     await engine.store.submit({
-      statements: [...lock, { ...taking, expectChanges: 1, refuse: () => new Taken() }],
+      statements: [...lock, { ...taking, expectChanges: 1, refuse: () => new Taken() }, ...counting],
     });
   } catch (error) {
     if (error instanceof Taken) return null;

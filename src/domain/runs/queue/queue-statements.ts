@@ -15,7 +15,8 @@ export const insertHeldPlace = sql(
    VALUES (?, 'held', ?, ?, ?, 0, 0)`,
 );
 
-const place = 'SELECT q.run, q.state, q.priority, q.tool, q.traceparent, q.failures, q.actor, q.accept_drift, r.epoch';
+const place =
+  'SELECT q.run, q.state, q.priority, q.tool, q.traceparent, q.failures, q.actor, q.accept_drift, r.epoch, r.receipts';
 export const selectReady = sql(
   `${place} FROM run_queue q JOIN run r ON r.id = q.run WHERE q.state = 'ready' ORDER BY q.priority DESC, q.run LIMIT ?`,
 );
@@ -49,6 +50,9 @@ export const lockTool: PreparedSql = {
   sqlite: "UPDATE run_queue SET tool = tool WHERE run = '' AND tool = ?",
   postgres: "SELECT pg_advisory_xact_lock(hashtextextended('waybill:tool:' || $1::text, 0))",
 };
+
+/** In the commit that takes the lease of a run whose worker died. */
+export const countFailures = sql('UPDATE run_queue SET failures = ? WHERE run = ?');
 
 // Only by who held it last: what came after has its own end.
 const stillOurs =
