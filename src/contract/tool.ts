@@ -43,7 +43,7 @@ export const toolDescriptionSchema = z
     allowEnv: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)).default([]),
     /** Files it promises to write, relative to the workspace; each becomes an artifact. */
     artifacts: z.array(z.string().min(1)).default([]),
-    /** How many of it may run at once on one store; no limit unless given. */
+    /** How many runs of it may be at work at once on one store; no limit unless given. The configuration wins. */
     concurrency: z.int().min(1).max(1000).optional(),
     /** Further attempts after a retryable failure. */
     retries: z.int().min(0).max(100).default(0),

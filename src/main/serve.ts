@@ -43,7 +43,7 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     runs: new Runs(engine),
     concurrency: daemon.concurrency,
     maxQueue: daemon.maxQueue,
-    toolLimits: new Map(Object.entries(configuration.tools.concurrency)),
+    toolLimits: tools.limits,
     report: report('run-worker'),
     ...(files ? { evidence: projector } : {}),
   });
@@ -72,10 +72,11 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
   const serving = { url: server.url, socket: server.socket, tokenFile, pid: process.pid };
   try {
     await writeDaemonFile(workspace, { ...serving, version, startedAt: new Date().toISOString() });
-    worker.start();
     await options.ready(serving);
-    // Compiling schemas takes longest of all: the first caller need not wait for it.
-    tools.list().catch(report('tools'));
+    // Compiling schemas takes longest of all: the first caller need not wait for it. What waits in the queue does, because
+    // how many runs of a tool may be at work is in its description.
+    await tools.list().catch(report('tools'));
+    worker.start();
     // Its first pass is minutes away: it is loaded when everything else is up.
     const { RetentionWorker } = await import('../workers/retention.ts');
     const retention = new RetentionWorker({ engine, errorStore, configuration, report: report('retention'), log });

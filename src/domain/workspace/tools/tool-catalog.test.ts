@@ -168,6 +168,29 @@ test('D19 a link that leads out of the workspace is refused, one that stays insi
   expect(invalid[0]?.reason).toMatch(/leads out of/);
 });
 
+test('D5 how many runs of a tool may be at work is in its description, unless the configuration says it, and changes with it', async () => {
+  describeTool('free');
+  describeTool('few', { concurrency: 3 });
+  describeTool('ruled', { concurrency: 3 });
+  const tools = catalog({ tools: { concurrency: { ruled: 7, constructor: 1 } } });
+  expect([...tools.limits]).toEqual([
+    ['ruled', 7],
+    ['constructor', 1],
+  ]);
+  await tools.list();
+  expect([...tools.limits].sort()).toEqual([
+    ['constructor', 1],
+    ['few', 3],
+    ['ruled', 7],
+  ]);
+  describeTool('few', { concurrency: 12 });
+  await tools.find('few');
+  expect(tools.limits.get('few')).toBe(12);
+  describeTool('few');
+  await tools.find('few');
+  expect(tools.limits.has('few')).toBe(false);
+});
+
 test('D19 an id that is no name, or only looks like a path, is not found; the nearest is named', async () => {
   describeTool('compile');
   const tools = catalog();

@@ -23,6 +23,11 @@ export interface ToolCatalog extends ToolPort {
   list(): Promise<ToolList>;
   /** @throws WaybillError `tool_not_found`, `tool_invalid` */
   detail(id: string): Promise<ToolDetail>;
+  /**
+   * How many runs of a tool may be at work at once, by tool; those without a limit are not in it. Always what the
+   * configuration says, else what the description said when it was last read: it changes with each reading.
+   */
+  readonly limits: ReadonlyMap<string, number>;
 }
 
 /** A description that was read, and what came of it. */
@@ -34,6 +39,7 @@ interface Read {
 /** The tools under `waybill.tools/<id>/tool.json`, with the permissions the configuration grants. */
 export function createToolCatalog(workspace: Workspace, { tools: granted }: Pick<Configuration, 'tools'>): ToolCatalog {
   const read = new Map<string, Read>();
+  const limits = new Map(Object.entries(granted.concurrency));
 
   /** @throws WaybillError `tool_not_found`, `tool_invalid` */
   async function described(id: string): Promise<Tool> {
@@ -59,7 +65,11 @@ export function createToolCatalog(workspace: Workspace, { tools: granted }: Pick
 
   async function describe(id: string, folder: string): Promise<Tool> {
     try {
-      return await describedTool(workspace.root, folder, id);
+      const tool = await describedTool(workspace.root, folder, id);
+      const limit = Object.hasOwn(granted.concurrency, id) ? granted.concurrency[id] : tool.description.concurrency;
+      if (limit === undefined) limits.delete(id);
+      else limits.set(id, limit);
+      return tool;
     } catch (error) {
       throw error instanceof Unusable ? invalidTool(fileOf(id), error.message) : error;
     }
@@ -86,6 +96,7 @@ export function createToolCatalog(workspace: Workspace, { tools: granted }: Pick
   }
 
   return {
+    limits,
     find: async (id) => {
       const tool = await described(id);
       const refused = missing(tool);
