@@ -202,6 +202,41 @@ test('a client that goes away while it sends or waits leaves nothing behind', as
   expect((await server.ask('GET', '/healthz')).status).toBe(200);
 });
 
+test('a method that no route has is a problem like any other, whatever it says of a body', async () => {
+  await using server = await openTestServer({ works: false });
+  for (const [method, path, status, code] of [
+    ['QUERY', '/v1/runs', 405, 'method_not_allowed'],
+    ['QUERY', '/nothing', 404, 'route_not_found'],
+    ['DELETE', '/v1/runs', 405, 'method_not_allowed'],
+  ] as const) {
+    for (const headers of [{}, { 'content-type': 'text/plain' }]) {
+      const answer = await server.ask(method, path, { headers });
+      expect(problemOf(answer), `${method} ${path}`).toMatchObject({ status, code });
+    }
+  }
+});
+
+test('a client that is refused unread and never closes its side is let go of', async () => {
+  await using server = await openTestServer({ works: false });
+  const port = Number(new URL(server.server.url ?? '').port);
+  const stubborn = Array.from({ length: 5 }, () => connect({ port, host: '127.0.0.1', allowHalfOpen: true }));
+  const letGo = stubborn.map(
+    (socket) =>
+      new Promise<string>((resolve) => {
+        let answer = '';
+        socket.setEncoding('utf8').on('data', (chunk) => (answer += chunk));
+        socket.once('error', () => resolve(answer));
+        socket.once('end', () => {
+          // Its own side stays open, and talkative: only a closed connection answers that with an error.
+          const talk = setInterval(() => socket.write('more'), 50);
+          socket.once('close', () => clearInterval(talk));
+        });
+        socket.write('GARBAGE\r\n\r\n');
+      }),
+  );
+  for (const answer of await Promise.all(letGo)) expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*"invalid_argument"/);
+});
+
 function problemOf({ headers, json }: Answer) {
   expect(headers['content-type']).toMatch(/^application\/problem\+json/);
   return problemSchema.parse(json);

@@ -32,7 +32,9 @@ export function answerErrors(app: FastifyInstance, refusals: Refusals, declared:
 
   app.setErrorHandler((error, request, reply) => {
     if (isGone(request)) return reply.hijack();
-    return answer(error, request, reply);
+    // Fastify looks at the body, and at what its method asks of one, before it comes to that nothing is here.
+    const unserved = request.is404 && !(error instanceof WaybillError);
+    return answer(unserved ? notServed(declared, request) : error, request, reply);
   });
   app.setNotFoundHandler((request, reply) => answer(notServed(declared, request), request, reply));
 }

@@ -10,7 +10,10 @@ export function writeProblem(response: ServerResponse, error: WaybillError, url:
   response.writeHead(problem.status, { 'content-type': problemMediaType }).end(JSON.stringify(problem));
 }
 
-/** Answers what could not even be read as a request, and ends its connection. */
+/** How long a refused client has to read its answer and to go by itself. */
+const lingerMs = 1_000;
+
+/** Answers what could not even be read as a request, and ends its connection, also when the client would keep it. */
 export function writeRawProblem(socket: Duplex, error: WaybillError, errorId: string | null, status?: number): void {
   const problem = problemOf(error, { instance: '', errorId, correlationId: null });
   const answer = { ...problem, status: status ?? problem.status };
@@ -25,4 +28,8 @@ export function writeRawProblem(socket: Duplex, error: WaybillError, errorId: st
       body,
     ].join('\r\n'),
   );
+  // Closed at once, with bytes still unread, the answer could be lost on its way. Nobody else looks at it any more.
+  socket.resume();
+  const linger = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(linger));
 }
