@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { parseConfiguration } from '../src/contract/configuration.ts';
 import type { JsonValue } from '../src/contract/json.ts';
 import type { ToolDescriptionInput } from '../src/contract/tool.ts';
+import { describeRun } from '../src/domain/runs/describe-run.ts';
 import { loadRun } from '../src/domain/runs/load-run.ts';
 import { requestRun } from '../src/domain/runs/requests.ts';
 import { openTestWorld, type TestProcess, type TestWorld } from '../src/domain/runs/testing/engine.ts';
@@ -160,6 +161,23 @@ printf '{"got": %s, "cwd": "%s", "tool": "%s", "folder": "%s", "allowed": "%s", 
     });
     expect(receipt).toMatchObject({ outcome: 'failed', failure: { code } });
     expect(place.program.failures).toMatchObject([{ code, step: 'bad' }]);
+  });
+
+  test('a run shows how its last command ended: a good tool with 0, a bad one with its code, a function not at all', async () => {
+    const module = { kind: 'function', module: 'main.js', command: undefined } as const;
+    await using place = await scene({
+      good: { sh: `echo '{"exitCode": 7}'` },
+      bad: { sh: 'exit 3' },
+      pure: { sh: '', description: module },
+    });
+    write(place.world, 'waybill.tools/pure/main.js', 'export default () => ({ exitCode: 7 });');
+    const exitOf = async (tool: string) => {
+      const { runId } = await call(place.program, tool);
+      return (await describeRun(place.program.engine, runId)).exit;
+    };
+    expect(await exitOf('good')).toEqual({ code: 0, signal: null });
+    expect(await exitOf('bad')).toEqual({ code: 3, signal: null });
+    expect(await exitOf('pure')).toBe(null);
   });
 
   test('D8 a tool that prints without end is stopped early, in bounded memory, and its ledger stays small', async () => {
