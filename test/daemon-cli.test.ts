@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { createClient } from '../src/sdk/client/index.ts';
 import { startDaemon } from './support/daemon.ts';
+import { openDaemonStore } from './support/daemon-store.ts';
 import { eventually } from './support/eventually.ts';
 import { makeWorkspace } from './support/workspace.ts';
 
@@ -73,4 +74,21 @@ test('D24 the socket alone is enough, also for programs', async () => {
   await expect(createClient({ socket: ready.socket }).runs.list({})).rejects.toMatchObject({ code: 'unauthorized' });
   serving.kill('SIGTERM');
   expect(await serving.finished).toMatchObject({ code: 0 });
+});
+
+test('of a daemon on another store than the configured one, the receipts are said to be there, not missing', async () => {
+  await using workspace = await makeWorkspace({ configuration });
+  await using store = await openDaemonStore('postgres');
+  const daemon = await startDaemon(workspace, { args: ['--store', store.env.TEST_STORE ?? ''] });
+  const submitted = await workspace.waybill(['submit', '--workflow', 'slow', '--json']);
+  const { runId } = z.object({ runId: z.string() }).parse(JSON.parse(submitted.stdout));
+  expect(await workspace.waybill(['show', runId])).toMatchObject({ code: 0 });
+  const { code, stderr } = await workspace.waybill(['show', runId, '--receipts']);
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringContaining("is in the daemon's store, not in the one"),
+  });
+  const unknown = await workspace.waybill(['show', 'run-20260101-000000-00000000', '--receipts']);
+  expect(unknown.stderr).not.toContain("daemon's store");
+  expect((await daemon.stop()).code).toBe(0);
 });

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { WaybillError } from '../contract/errors.ts';
 import { Runs } from '../domain/runs/runs.ts';
 import { removeDaemonFile, writeDaemonFile } from '../domain/workspace/daemon-file.ts';
 import { socketPathFor } from '../domain/workspace/socket-path.ts';
@@ -56,10 +55,7 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     configuration,
     tools,
     tokens,
-    submit: (request) => {
-      if (worker.statistics.draining) return Promise.reject(draining());
-      return worker.submit(request);
-    },
+    submit: (request) => worker.submit(request),
     wake: () => worker.wake(),
     readiness: () => readiness(engine, worker),
     worker: () => worker.statistics,
@@ -94,12 +90,6 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
 /** In the form of the surface's own log. */
 function log(msg: string): void {
   process.stderr.write(`${JSON.stringify({ level: 30, time: Date.now(), component: 'retention', msg })}\n`);
-}
-
-function draining(): WaybillError {
-  return new WaybillError('draining', 'this daemon is ending and takes no new work', {
-    hint: 'Submit it again in a moment, with the same idempotency key.',
-  });
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -64,8 +64,8 @@ export async function openDaemonProgram(
       const left = queue === null ? interrupted : queue.parked !== null && (interrupted || state === 'queued');
       return { run: stateOf(detail), abandoned: left };
     },
-    receipts: async (runId) => (await opened()).receipts(runId),
-    receipt: async (runId, number) => (await opened()).receipt(runId, number),
+    receipts: async (runId) => (await opened()).receipts(runId).catch(inOtherStore(client, runId)),
+    receipt: async (runId, number) => (await opened()).receipt(runId, number).catch(inOtherStore(client, runId)),
     events: (runId, request) => events(client, runId, request),
     listTools: () => client.tools.list(),
     showTool: (toolId) => client.tools.get({ params: { toolId } }),
@@ -75,6 +75,22 @@ export async function openDaemonProgram(
     close: async () => {
       if (own !== undefined) await (await own).close();
     },
+  };
+}
+
+/** Says of a run that only the daemon has, whose store is another than the configured one, that this is so. */
+function inOtherStore(client: Client, runId: string): (error: unknown) => Promise<never> {
+  return async (error) => {
+    if (!(error instanceof WaybillError) || error.code !== 'run_not_found') throw error;
+    await client.runs.get({ params: { runId } });
+    throw new WaybillError(
+      'run_not_found',
+      `${runId} is in the daemon's store, not in the one the configuration names`,
+      {
+        hint: `Ask the daemon for one: GET /v1/runs/${runId}/receipts/STEP. Or name its store in waybill.config.ts.`,
+        cause: error,
+      },
+    );
   };
 }
 

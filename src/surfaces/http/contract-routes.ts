@@ -67,7 +67,8 @@ function contextOf(request: FastifyRequest, reply: FastifyReply): RequestContext
     caller,
     gone: () => {
       const controller = new AbortController();
-      reply.raw.once('close', () => controller.abort('closed'));
+      if (reply.raw.closed) controller.abort('closed');
+      else reply.raw.once('close', () => controller.abort('closed'));
       return controller.signal;
     },
   };

@@ -1,7 +1,13 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../test/support/both-stores.ts';
 import { problemSchema } from '../../contract/api/problem.ts';
-import { requestAnswerSchema, runAnswerSchema, runDetailSchema, stepListSchema } from '../../contract/api/runs.ts';
+import {
+  requestAnswerSchema,
+  runAnswerSchema,
+  runDetailSchema,
+  runListSchema,
+  stepListSchema,
+} from '../../contract/api/runs.ts';
 import { defineWorkflow } from '../../contract/define.ts';
 import { receiptSchema } from '../../contract/evidence.ts';
 import { claimRuns } from '../../domain/runs/queue/claim-runs.ts';
@@ -92,6 +98,31 @@ describe.each(bothStores)('the routes of a run on %s', (_, where) => {
       queue: null,
     });
     expect(ended.steps).toBe(5);
+  });
+
+  test('while the worker drains no work is taken, a retry and a resume included, and all else is answered', async () => {
+    const worker = { held: 0, draining: false };
+    await using server = await openTestServer({
+      workflows: [release, breaks],
+      ...(await where()),
+      parts: () => ({ worker: () => worker }),
+    });
+    const failed = runOf(await server.ask('POST', '/v1/runs?waitMs=20000', { body: { workflow: 'breaks' } }));
+    const { runId } = runOf(await server.ask('POST', '/v1/runs?waitMs=50', { body: { workflow: 'release' } }));
+    worker.draining = true;
+    const refused = [
+      await server.ask('POST', '/v1/runs', { body: { workflow: 'release' } }),
+      await server.ask('POST', `/v1/runs/${failed.runId}/resume`, { body: { retryFailed: { reason: 'again' } } }),
+      await server.ask('POST', `/v1/runs/${runId}/resume`, { body: {} }),
+    ];
+    for (const answer of refused) {
+      expect(problemOf(answer)).toMatchObject({ status: 503, code: 'draining' });
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    }
+    const { json } = await server.ask('GET', '/v1/runs');
+    expect(runListSchema.parse(json).runs.map((run) => run.runId)).toEqual([runId, failed.runId].sort().reverse());
+    expect((await server.ask('GET', `/v1/runs/${runId}`)).status).toBe(200);
+    expect((await server.ask('POST', `/v1/runs/${runId}/cancel`, { body: {} })).status).toBe(200);
   });
 
   test('a failed run is retried as a new one that shares its good receipts; a finished one is not gone on with', async () => {

@@ -1,4 +1,5 @@
 import { idempotencyKeyHeader, idempotencyReplayedHeader } from '../../../contract/api/contract.ts';
+import { WaybillError } from '../../../contract/errors.ts';
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import { describeRun } from '../../../domain/runs/describe-run.ts';
 import { findReceipt } from '../../../domain/runs/find-receipt.ts';
@@ -11,6 +12,7 @@ import { waitForEnd } from '../../../domain/runs/wait-for-end.ts';
 import { runAnswer, runDetail, runListView } from '../../../views/api-runs.ts';
 import { receiptView, stepListView } from '../../../views/api-steps.ts';
 import type { HttpContext } from '../http-context.ts';
+import type { HttpParts } from '../http-parts.ts';
 import { api, type RequestContext } from '../request-context.ts';
 import { submitBody } from './submit-run.ts';
 
@@ -25,9 +27,10 @@ export function runHandlers({ parts, drain }: HttpContext) {
     // By hand: `AbortSignal.any` would leave a trace of each wait at `drain`, which lives as long as the server.
     const stop = new AbortController();
     const end = () => stop.abort('ended');
-    gone().addEventListener('abort', end, { once: true });
+    const left = gone();
+    left.addEventListener('abort', end, { once: true });
     drain.addEventListener('abort', end, { once: true });
-    if (drain.aborted) end();
+    if (drain.aborted || left.aborted) end();
     try {
       await waitForEnd(engine.store, runId, { timeoutMs: waitMs, signal: stop.signal });
     } finally {
@@ -43,6 +46,7 @@ export function runHandlers({ parts, drain }: HttpContext) {
 
   return {
     submit: api.runs.submit.handler(async ({ input: { body, headers, query }, context }) => {
+      assertTakesWork(parts);
       const from = { actor: context.caller.actor, ...keyOf(headers) };
       const { submitted, outline } = await submitBody(parts, body, from);
       await wait(submitted.runId, query.waitMs, context);
@@ -81,6 +85,7 @@ export function runHandlers({ parts, drain }: HttpContext) {
     ),
 
     resume: api.runs.resume.handler(async ({ input: { params, headers, body }, context }) => {
+      assertTakesWork(parts);
       const runId = parseId('run', params.runId);
       const { actor } = context.caller;
       const { acceptDrift, retryFailed } = body;
@@ -108,6 +113,14 @@ export function runHandlers({ parts, drain }: HttpContext) {
       ask(params.runId, { kind: 'signal', name: params.name, payload: body.payload }, headers, context),
     ),
   };
+}
+
+/** While the worker drains, all else is still answered. @throws WaybillError `draining` */
+function assertTakesWork({ worker }: Pick<HttpParts, 'worker'>): void {
+  if (!worker().draining) return;
+  throw new WaybillError('draining', 'this daemon is ending and takes no new work', {
+    hint: 'Ask again in a moment, with the same idempotency key.',
+  });
 }
 
 function keyOf(headers: Headers): { readonly idempotencyKey?: string } {
