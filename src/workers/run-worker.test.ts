@@ -217,7 +217,7 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     await eventually('it is at work', () => (gate.atWork === 1 ? true : undefined));
     lost.die();
     gate.open();
-    Object.assign(host, { self: { ...self, instance: 'two' } });
+    Object.assign(host, { self: { ...self, pid: 2, instance: 'two' } });
     const other = await startWorking(world);
     await delay(1_500);
     expect(await stateOf(other, runId)).toBe('running');
@@ -225,6 +225,8 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     ahead = 16_000_000;
     await inState(other, runId, 'succeeded');
     expect(gate.began).toHaveLength(2);
+    const resumed = (await eventsOf(other, runId)).find(({ type }) => type === 'run.resumed');
+    expect(resumed?.data).toMatchObject({ previousHolder: { pid: 1, host: 'elsewhere' } });
   });
 
   test('D9 a second drain waits for nothing any more', async () => {

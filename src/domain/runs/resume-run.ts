@@ -13,6 +13,7 @@ import * as statements from './ledger/statements.ts';
 import { type LoadedRun, loadRun, loadUnbegun, type RunRow, readRunRow } from './load-run.ts';
 import type { KillReport, SnapshotEntry, TreeDifference } from './ports.ts';
 import { parseIdentity } from './process-identity.ts';
+import type { ClaimedRun } from './queue/claim-runs.ts';
 import { differences } from './snapshots/differences.ts';
 import { defaultGraceMs } from './steps/step-place.ts';
 
@@ -46,10 +47,13 @@ export async function takeOver(engine: Engine, runId: RunId): Promise<TakenOver>
   return { ledger: writerFor(engine, loaded.row, epoch), loaded, before };
 }
 
-/** A run whose lease we have already, under this epoch. */
-export async function takenUnder(engine: Engine, runId: RunId, epoch: number): Promise<TakenOver> {
+/** A run whose lease we have already, under this epoch, from a holder that died, if any. */
+export async function takenUnder(
+  engine: Engine,
+  { runId, epoch, orphanedBy }: Pick<ClaimedRun, 'runId' | 'epoch' | 'orphanedBy'>,
+): Promise<TakenOver> {
   const loaded = (await loadUnbegun(engine.store, runId)) ?? (await loadRun(engine.store, runId));
-  return { ledger: writerFor(engine, loaded.row, epoch), loaded, before: loaded.row };
+  return { ledger: writerFor(engine, loaded.row, epoch), loaded, before: { ...loaded.row, holder: orphanedBy } };
 }
 
 function writerFor(engine: Engine, row: RunRow, epoch: number): LedgerWriter {

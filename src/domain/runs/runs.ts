@@ -96,14 +96,15 @@ export class Runs {
    * given back.
    * @throws WaybillError `workflow_not_found`, `drift`, `containment_failed`, or what the store says
    */
-  async work({ runId, epoch, actor, acceptDrift, begun }: ClaimedRun): Promise<HeldRun> {
+  async work(claimed: ClaimedRun): Promise<HeldRun> {
+    const { runId, epoch, actor, acceptDrift, begun } = claimed;
     if (begun !== undefined) {
       const { run, ledger, input } = begun;
       const known = { receipts: [], pending: [], tree: null, input, gone: [] };
       // Also when this process is ending: it is interrupted in order then.
       return { runId, created: true, outcome: this.#hold(this.workflow(run.workflow), run, ledger, known) };
     }
-    const taken = await takenUnder(this.#engine, runId, epoch);
+    const taken = await takenUnder(this.#engine, claimed);
     try {
       return await this.#whileOpen(() => this.#goOn(taken, { actor: actor ?? taken.loaded.row.actor, acceptDrift }));
     } catch (error) {

@@ -22,6 +22,8 @@ export interface ClaimedRun {
   /** Who asked to go on with it; null when the worker does so by itself. */
   readonly actor: string | null;
   readonly acceptDrift: boolean;
+  /** The holder that died with it, as the column had it; null when nobody held it. */
+  readonly orphanedBy: string | null;
   /** Set when it was begun in the commit that made it. */
   readonly begun?: BegunRun;
 }
@@ -41,6 +43,7 @@ const placeRow = z.object({
 type Place = z.output<typeof placeRow> & {
   /** It was at work when its worker died, maybe because of it: `failures` counts that already. */
   readonly outlived?: boolean;
+  readonly holder?: string | null;
 };
 const heldRow = placeRow.extend({ holder: z.string().nullable(), lease_expires_at: integer.nullable() });
 const countRow = z.object({ tool: z.string(), count: integer });
@@ -147,7 +150,7 @@ function withDeath(engine: Engine, row: z.output<typeof heldRow>): Place {
 
 /** Null when another worker was faster, or the tool's last place was taken meanwhile. */
 async function claim(engine: Engine, place: Place, tools: ReadonlyMap<string, number>): Promise<ClaimedRun | null> {
-  const { run, tool, traceparent, failures, actor, epoch, receipts, outlived = false } = place;
+  const { run, tool, traceparent, failures, actor, epoch, receipts, outlived = false, holder = null } = place;
   const runId = parseId('run', run);
   const now = engine.clock.now();
   const lease = [holderText(engine.host.self, now, receipts), now + leaseMicros, run, epoch];
@@ -166,7 +169,8 @@ async function claim(engine: Engine, place: Place, tools: ReadonlyMap<string, nu
     if (error instanceof Taken) return null;
     throw error;
   }
-  return { runId, epoch: epoch + 1, tool, traceparent, failures, actor, acceptDrift: place.accept_drift === 1 };
+  const acceptDrift = place.accept_drift === 1;
+  return { runId, epoch: epoch + 1, tool, traceparent, failures, actor, acceptDrift, orphanedBy: holder };
 }
 
 class Taken extends WaybillError {

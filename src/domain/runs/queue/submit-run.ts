@@ -114,7 +114,16 @@ export async function submitRun(
   }
   const { runId, createdAt } = made;
   if (!options.hold) engine.store.hints.announce('queue');
-  const claimed = { runId, epoch: 1, tool, traceparent, failures: 0, actor: null, acceptDrift: false };
+  const claimed = {
+    runId,
+    epoch: 1,
+    tool,
+    traceparent,
+    failures: 0,
+    actor: null,
+    acceptDrift: false,
+    orphanedBy: null,
+  };
   const work = begun === null ? claimed : { ...claimed, begun };
   return { runId, created: true, createdAt, claimed: options.hold ? work : null };
 }
