@@ -1,10 +1,10 @@
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { constants, DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { CompiledQuery, QueryResult } from 'kysely';
 import { refuseOtherStatements } from '../statement-kind.ts';
 import { storable } from '../storable.ts';
 import type { PreparedSql } from '../store.ts';
-import { sqliteError } from './errors.ts';
+import { databaseMoved, sqliteError } from './errors.ts';
 
 /** Statements of closures kept prepared; the oldest goes when there are more. */
 const keptStatements = 500;
@@ -32,6 +32,8 @@ export class SqliteConnection {
   readonly #prepared = new Map<PreparedSql, StatementSync>();
   readonly #closures = new Map<string, { readonly statement: StatementSync; readonly reads: boolean }>();
   readonly #actions: ReadonlySet<number>;
+  readonly #path: string;
+  readonly #file: string | undefined;
   #dataVersion: StatementSync | undefined;
   #guarding = false;
 
@@ -50,6 +52,17 @@ export class SqliteConnection {
     );
     // By path, not by descriptor: closing a second descriptor of the file would drop SQLite's locks on it.
     if (isNew) chmodSync(path, 0o600);
+    this.#path = path;
+    this.#file = fileAt(path);
+  }
+
+  /**
+   * The file of this connection is still the one at its path. With a write-ahead log SQLite does not look, and would
+   * go on for ever in a file that nobody else can open: what it says is stored would be gone with the process.
+   * @throws WaybillError `store_unavailable`
+   */
+  assertInPlace(): void {
+    if (fileAt(this.#path) !== this.#file) throw databaseMoved();
   }
 
   /** The statement of an operation or a select, prepared at its first use. */
@@ -115,4 +128,9 @@ export class SqliteConnection {
     this.#closures.set(sql, entry);
     return entry;
   }
+}
+
+function fileAt(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
 }

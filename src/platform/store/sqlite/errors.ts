@@ -34,6 +34,14 @@ export function isBusy(error: unknown): boolean {
   return kind === primary.busy || kind === primary.locked;
 }
 
+/** What is written from then on would be gone with the process. */
+export function databaseMoved(details: { readonly engineCode?: number } = {}): WaybillError {
+  return new WaybillError('store_unavailable', 'the database file was moved or deleted while it was in use', {
+    hint: 'Put the data folder back where it was, then run the command again.',
+    details: { engine: 'sqlite', ...details },
+  });
+}
+
 /**
  * What went wrong, in our codes. The engine's text is left out, because it can hold values; only a
  * constraint's text is kept, which names tables and columns.
@@ -51,10 +59,7 @@ export function sqliteError(error: unknown): unknown {
       });
     case primary.readOnly:
       if (error.errcode === readOnlyMoved) {
-        return new WaybillError('store_unavailable', 'the database file was moved or deleted while it was in use', {
-          hint: 'Put the data folder back where it was, then run the command again.',
-          details,
-        });
+        return databaseMoved(details);
       }
       return new WaybillError('store_read_only', 'the database cannot be written', {
         hint: 'Check the permissions of the data folder and whether its file system is mounted read-only.',

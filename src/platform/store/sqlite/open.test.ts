@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -269,6 +269,30 @@ describe('bad luck', () => {
     expect(new Set(damaged)).toEqual(new Set(['store_corrupt']));
     await writeFile(path, healthy);
     expect((await stored()).get('a')).toEqual(upTo(3000));
+  });
+
+  test('a database that is deleted, moved or replaced under a store: nothing more is said to be stored or read', async () => {
+    const store = await openSqliteStore({ path, migrations: [conformanceMigration] });
+    const rows = () => store.read((tx) => tx.db.selectFrom('conformance_entry').select('seq').execute());
+    const uses = async () => [
+      await refusal(store.submit(append('a', 9))),
+      await refusal(store.write((tx) => tx.db.deleteFrom('conformance_entry').execute())),
+      await refusal(rows()),
+      await refusal(store.select({ sqlite: 'SELECT seq FROM conformance_entry', postgres: '' }, [])),
+    ];
+    await store.submit(append('a', 1));
+    await rows();
+    await rename(path, `${path}.away`);
+    expect(await uses()).toEqual(Array(4).fill('store_unavailable'));
+    await writeFile(path, '');
+    expect(await uses()).toEqual(Array(4).fill('store_unavailable'));
+    // Put back it is the same file, and all that was stored is there, and nothing that was refused.
+    await rename(`${path}.away`, path);
+    await store.submit(append('a', 2));
+    expect(await rows()).toEqual([{ seq: 1 }, { seq: 2 }]);
+    await rm(path);
+    expect(await uses()).toEqual(Array(4).fill('store_unavailable'));
+    await store.close();
   });
 
   test('the database and its log are for their owner only', async () => {

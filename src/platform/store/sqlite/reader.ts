@@ -92,7 +92,10 @@ export class SqliteReader {
   }
 
   #open(): Opened {
-    if (this.#opened !== undefined) return this.#opened;
+    if (this.#opened !== undefined) {
+      this.#opened.connection.assertInPlace();
+      return this.#opened;
+    }
     const connection = new SqliteConnection(this.#path, 'read');
     try {
       const { database } = connection;

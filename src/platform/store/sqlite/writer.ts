@@ -228,6 +228,7 @@ export class SqliteWriter {
 
   #commitOrFail(batch: readonly Entry[]): boolean {
     try {
+      this.#connection.assertInPlace();
       this.#commit.run();
       return true;
     } catch (error) {
