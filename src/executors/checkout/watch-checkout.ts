@@ -55,13 +55,21 @@ export async function watchCheckout(root: string, git: GitOptions): Promise<Chec
     return undefined;
   }
   const before = lookAtGit(root);
+  let toCome: Promise<boolean> | undefined;
+  const look = async (): Promise<boolean> => {
+    // Many runs may begin in one turn of the event loop: those that ask before a look has begun share it.
+    await nextTurn();
+    toCome = undefined;
+    // One whole turn hands over what the kernel has queued by now.
+    await nextTurn();
+    await nextTurn();
+    const now = lookAtGit(root);
+    return !changed && ofGit.every((_path, index) => sameRow(before, index, now, index));
+  };
   return {
-    async isUnchanged() {
-      // One whole turn of the event loop hands over what the kernel has queued by now.
-      await nextTurn();
-      await nextTurn();
-      const now = lookAtGit(root);
-      return !changed && ofGit.every((_path, index) => sameRow(before, index, now, index));
+    isUnchanged: () => {
+      toCome ??= look();
+      return toCome;
     },
     close,
   };
