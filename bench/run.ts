@@ -28,7 +28,7 @@ const root = dirname(import.meta.dirname);
 const asked = new Set(values.only.split(','));
 for (const part of asked) if (!parts.includes(part)) throw new Error(`no part ${part}: there are ${parts.join(', ')}`);
 const rounds = values.quick ? 1 : Number(values.rounds);
-const seconds = values.quick ? 2 : 5;
+const seconds = values.quick ? 2 : 4;
 if (values.quick) console.error('quick: smaller than the page says, so nothing is written');
 if (asked.has('daemon')) requireRedis();
 const folder = installPeers(root);
@@ -83,7 +83,7 @@ async function measureDaemon(): Promise<DaemonResults> {
   return {
     submit,
     ...(await measureFollowers(data, live)),
-    start: await measureServeStart(data, values.quick ? 3 : 15),
+    start: await measureServeStart(data, values.quick ? 3 : 10),
   };
 }
 

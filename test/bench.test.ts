@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { medianOf, runEngine } from '../bench/engine-result.ts';
 import { measureEvents } from '../bench/events.ts';
+import { measureFollowers } from '../bench/followers.ts';
 import { measureResume } from '../bench/measure-resume.ts';
 import { renderBench } from '../bench/render.ts';
+import { measureServeStart } from '../bench/serve-start.ts';
 import { measureSnapshot } from '../bench/snapshot.ts';
 import { measureStartUp } from '../bench/start-up.ts';
 
@@ -52,6 +54,32 @@ describe('each row of the benchmark measures the real thing; how fast it is, onl
       '`waybill exec -- true`',
     ]);
     for (const one of cases) expect(one.median).toBeGreaterThan(0);
+  });
+
+  test('D12 runs over HTTP: each answer, each stored run and each receipt checked', async () => {
+    const load = { inFlight: 50, warmSeconds: 0, seconds: 0.3, ones: 5, oneSeconds: 5, data };
+    const result = await runEngine(join(root, 'bench/waybill-http.ts'), [], load, root);
+    expect(result).toMatchObject({ ones: 5, settings: expect.stringContaining('synchronous=FULL') });
+    expect(result.runs).toBeGreaterThanOrEqual(55);
+  });
+
+  test('D12 every line reaches every follower of a live run while /healthz is asked, and rest is measured', async () => {
+    const load = { followers: 30, lines: 4, everyMs: 20, idleSeconds: 0.2 };
+    const { delivery, idle } = await measureFollowers(data, load);
+    expect(delivery).toMatchObject({ followers: 30, lines: 4, received: 120 });
+    expect(delivery.p99).toBeGreaterThanOrEqual(delivery.p50);
+    expect(delivery.p50).toBeGreaterThan(0);
+    expect(delivery.health.asked).toBeGreaterThan(0);
+    expect(idle).toHaveLength(2);
+    for (const { memory, cpu } of idle) {
+      expect(memory).toBeGreaterThan(20);
+      expect(cpu).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  test('the start of a daemon until it answers, beside an empty Node', async () => {
+    const [floor, serve] = await measureServeStart(data, 1);
+    expect(serve?.median).toBeGreaterThan(floor?.median ?? Number.POSITIVE_INFINITY);
   });
 });
 
