@@ -23,9 +23,11 @@ export function seconds(text: string): number {
 export function idArgument(kind: IdKind): (text: string) => string {
   return (text) => {
     if (isId(kind, text)) return text;
-    throw new InvalidArgumentError(
-      kind === 'run' ? 'A run id looks like run-20261122-210500-0a1b2c3d.' : `It must match ${idShapes[kind].source}.`,
-    );
+    if (kind === 'run') throw new InvalidArgumentError('A run id looks like run-20261122-210500-0a1b2c3d.');
+    if (kind === 'name') {
+      throw new InvalidArgumentError('It must be a letter, and then up to 127 letters, digits, ".", "_" and "-".');
+    }
+    throw new InvalidArgumentError(`It must match ${idShapes[kind].source}.`);
   };
 }
 

@@ -98,8 +98,8 @@ describe('what a person can type wrong', () => {
     [['export', runId], 'either --files or --out', 'waybill export --help'],
     [['export', runId, '--files', '--out', 'x'], 'either --files or --out', 'waybill export --help'],
     [['approve'], "missing required argument 'run'", 'waybill approve --help'],
-    [['tasks', 'add', '--title', 'x'], "required option '--goal <text>' not specified", 'waybill tasks --help'],
-    [['tasks', 'show', 'a/b'], "'a/b' is invalid", 'waybill tasks --help'],
+    [['tasks', 'add', '--title', 'x'], "required option '--goal <text>' not specified", 'waybill tasks add --help'],
+    [['tasks', 'show', 'a/b'], "'a/b' is invalid", 'waybill tasks show --help'],
     [['mock-agent'], "required option '--script <file>' not specified", 'waybill mock-agent --help'],
   ])('%j exits 2 and says what is wrong and what to do', async (args, message, hint) => {
     const ran = await cli(args);

@@ -40,7 +40,7 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
     const exitCode = await reportError(
       host,
       outputOptions(args),
-      error instanceof CommanderError ? fromCommander(error, args) : error,
+      error instanceof CommanderError ? fromCommander(error, root, args) : error,
     );
     // Whoever stopped the command wants to know that it stopped, whatever broke on the way out.
     return context.current?.stoppedWith ?? exitCode;
@@ -71,6 +71,7 @@ Exit codes: 0 done, 1 the work failed, 2 usage or configuration, 3 infrastructur
 
 /** Sub-commands inherit this. Output is collected, because commander's own writes cannot be awaited. */
 function configure(root: Command, collect: (text: string) => void): void {
+  root.configureHelp({ showGlobalOptions: true });
   root.exitOverride().configureOutput({ writeOut: collect, writeErr: collect, outputError: () => {} });
 }
 
@@ -99,10 +100,18 @@ function outputOptions(args: readonly string[]): { readonly json: boolean; reado
   return { json: own.includes('--json'), color: !own.includes('--no-color') };
 }
 
-function fromCommander(error: CommanderError, args: readonly string[]): Error {
+function fromCommander(error: CommanderError, root: Command, args: readonly string[]): Error {
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1];
-  const name = ownArguments(args).find((arg) => commandTable.some((command) => command.name === arg));
-  const help = name === undefined ? 'See `waybill --help`.' : `See \`waybill ${name} --help\`.`;
+  const help = `See \`${['waybill', ...commandPath(root, ownArguments(args)), '--help'].join(' ')}\`.`;
   return usageError(first, suggestion === undefined ? help : `Did you mean ${suggestion}? ${help}`);
+}
+
+/** The names of the command and of its sub-command that the arguments ask for. */
+function commandPath(command: Command, args: readonly string[]): readonly string[] {
+  for (const [index, arg] of args.entries()) {
+    const found = command.commands.find((each) => each.name() === arg);
+    if (found !== undefined) return [arg, ...commandPath(found, args.slice(index + 1))];
+  }
+  return [];
 }

@@ -274,12 +274,18 @@ describe('evidence', () => {
 
   test('R7 an intact run verifies with exit 0 though it failed; a broken one names the first bad link', async () => {
     const ran = await cli(['verify', runId], { program: { verifyRun: async () => report } });
-    expect(ran).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/failed[\s\S]*intact[\s\S]*3 events/) });
+    expect(ran).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/is intact\n[\s\S]*failed[\s\S]*3 events/),
+    });
     const problems = [{ where: 'event 2', message: 'digest differs' }];
     const broken = await cli(['verify', runId], {
       program: { verifyRun: async () => ({ ...report, intact: false, problems }) },
     });
-    expect(broken).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('event 2: digest differs') });
+    expect(broken).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/is broken\n.*event 2: digest differs/),
+    });
   });
 
   test('a file or folder needs no workspace; a key must have signed it', async () => {

@@ -25,7 +25,10 @@ export async function listenOnSocket(server: Server, path: string): Promise<() =
   }
   await assertFree(path);
   const folder = await mkdtemp(beginning).catch((error: unknown) => {
-    throw new WaybillError('invalid_path', `no socket can be made at ${path}`, { cause: error });
+    throw new WaybillError('invalid_path', `no socket can be made at ${path}`, {
+      hint: 'Its folder must be there and yours to write in; or choose another path with --socket.',
+      cause: error,
+    });
   });
   try {
     const made = join(folder, 's');
@@ -53,7 +56,7 @@ async function assertFree(path: string): Promise<void> {
   }
   if (!(await answers(path))) return;
   throw new WaybillError('daemon_running', `a daemon answers at ${path} already`, {
-    hint: 'Use that one, or end it first.',
+    hint: 'Use that one, or end it first: .waybill/daemon.json names its process.',
     details: { socket: path },
   });
 }

@@ -152,7 +152,7 @@ async function revoke(store: Store, clock: Clock, id: string, by: string): Promi
   } catch (error) {
     if (!(error instanceof WaybillError) || error.code !== 'store_row_missing') throw error;
     throw new WaybillError('token_not_found', `there is no token ${JSON.stringify(id.slice(0, 64))}`, {
-      hint: 'List the tokens to see their ids.',
+      hint: 'A token is revoked by its id, not by its name: `waybill tokens` lists them.',
       cause: error,
     });
   }

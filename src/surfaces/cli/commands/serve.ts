@@ -38,7 +38,9 @@ Examples:
     )
     .action(async (options: Options) => {
       const { port: given, socket } = options;
-      if (given === false && socket === false) throw usageError('--no-port and --no-socket leave nothing to listen on');
+      if (given === false && socket === false) {
+        throw usageError('--no-port and --no-socket leave nothing to listen on', 'Leave one of the two out.');
+      }
       const workspace = await findWorkspace(context().start);
       const [stop, now] = [new AbortController(), new AbortController()];
       using _ = context().host.terminal.onStop(() => (stop.signal.aborted ? now : stop).abort());

@@ -42,15 +42,14 @@ const authenticWords = {
 
 function text(context: CliContext, report: VerifyReport): string {
   const { green, red, bold, dim } = context.palette;
-  const counts = Object.entries(report.checked).map(([what, count]) => `${count} ${what}`);
-  const intact = report.intact ? green('intact') : red('broken');
+  const counts = Object.entries(report.checked).map(
+    ([what, count]) => `${count} ${count === 1 ? what.replace(/s$/, '') : what}`,
+  );
   return [
-    `${bold(printableLine(report.subject))}${report.state === null ? '' : ` ${report.state}`}`,
-    `  ${dim('chain and digests')} ${intact}`,
-    ...report.problems.map(
-      ({ where, message }) => `    ${red('✗')} ${printableLine(where)}: ${printableLine(message)}`,
-    ),
-    `  ${dim('signature')}         ${authenticWords[report.authentic]}`,
-    `  ${dim('checked')}           ${counts.length === 0 ? 'nothing' : counts.join(', ')}`,
+    `${bold(printableLine(report.subject))} is ${report.intact ? green('intact') : red('broken')}`,
+    ...report.problems.map(({ where, message }) => `  ${red('✗')} ${printableLine(where)}: ${printableLine(message)}`),
+    ...(report.state === null ? [] : [`  ${dim('run')}        ${report.intact ? '' : 'said to have '}${report.state}`]),
+    `  ${dim('signature')}  ${authenticWords[report.authentic]}`,
+    `  ${dim('checked')}    ${counts.length === 0 ? 'nothing' : counts.join(', ')}`,
   ].join('\n');
 }
