@@ -35,7 +35,8 @@ export const submitRunSchema = z
     const message = given === 0 ? 'is needed, unless "workflow" is given' : 'and "workflow" exclude each other';
     problems.addIssue({ code: 'custom', path: ['tool'], message });
   })
-  .describe('What is to run: a tool with its input, or a workflow with its input or tasks.');
+  .describe('What is to run: a tool with its input, or a workflow with its input or tasks.')
+  .meta({ examples: [{ tool: 'lines', input: { files: ['poem.txt'] } }] });
 export type SubmitRun = z.output<typeof submitRunSchema>;
 
 const reason = z

@@ -57,6 +57,7 @@ async function buildPage(): Promise<DocumentationPage> {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Waybill API</title>
+<link rel="icon" href="data:,">
 <style>${style}</style>
 </head>
 <body>
