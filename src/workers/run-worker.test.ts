@@ -229,6 +229,46 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     expect(resumed?.data).toMatchObject({ previousHolder: { pid: 1, host: 'elsewhere' } });
   });
 
+  test('D9 a drain waits for a submit that is being written, and hands its run over', async () => {
+    const gate = new Gate();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const { worker, engine, reported } = await startWorking(world);
+    const { store } = engine;
+    const submit = store.submit.bind(store);
+    const [writing, written] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const request = { workflow: 'gated', input: 'late', tasks: [], tool: null, priority: 0, actor };
+    await eventually('the worker has looked', async () => {
+      const { claimed } = await worker.submit({ ...request, input: 'early' });
+      return claimed === null ? undefined : true;
+    });
+    await eventually('it is at work', () => (gate.atWork > 0 ? true : undefined));
+    Object.assign(store, {
+      submit: async (...operation: Parameters<Store['submit']>) => {
+        writing.resolve();
+        await written.promise;
+        return submit(...operation);
+      },
+    });
+    const submitting = worker.submit(request);
+    await writing.promise;
+    const draining = worker.drain(0);
+    await delay(50);
+    written.resolve();
+    const { runId } = await submitting;
+    await draining;
+    expect(worker.statistics.held).toBe(0);
+    const [row] = await store.read((tx) =>
+      tx.db.selectFrom('run').select(['state', 'holder']).where('id', '=', runId).execute(),
+    );
+    expect(row).toEqual({ state: expect.stringMatching(/queued|running/), holder: null });
+    expect((await queueCounts(store)).running).toBe(0);
+    expect(reported).toEqual([]);
+    gate.open();
+    const second = await startWorking(world);
+    await settled(second);
+    expect(await stateOf(second, runId)).toBe('succeeded');
+  });
+
   test('D9 a second drain waits for nothing any more', async () => {
     const gate = new Gate();
     await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });

@@ -65,6 +65,8 @@ const putBackBackoff = { retries: 0, backoffMs: 500, maxBackoffMs: 30_000 };
 export class RunWorker {
   readonly #parts: RunWorkerParts;
   readonly #held = new Map<ClaimedRun, Promise<void>>();
+  /** Runs that are being made and may become ours; none of them rejects. */
+  readonly #submitting = new Set<Promise<unknown>>();
   /** Places of runs that are being claimed or submitted, and may become ours. */
   #reserved = 0;
   /** Ends the present sleep of the loop. */
@@ -111,6 +113,8 @@ export class RunWorker {
       if (submitted.claimed !== null) this.#hold(submitted.claimed);
       return submitted;
     });
+    const settled: Promise<unknown> = submitting.catch(() => {}).then(() => this.#submitting.delete(settled));
+    this.#submitting.add(settled);
     // A place that was kept for what came to nothing is free again.
     return submitting.finally(() => this.#more && this.wake());
   }
@@ -146,10 +150,12 @@ export class RunWorker {
     return this.#left;
   }
 
-  /** What a claim under way still gets is held too. */
+  /** What a claim or a submit under way still gets is held too. */
   async #atRest(): Promise<void> {
     await this.#loop;
-    while (this.#held.size > 0) await Promise.all(this.#held.values());
+    while (this.#held.size + this.#submitting.size > 0) {
+      await Promise.all([...this.#held.values(), ...this.#submitting]);
+    }
   }
 
   /** Places that nothing is in or on its way to. */
