@@ -216,6 +216,20 @@ test('a method that no route has is a problem like any other, whatever it says o
   }
 });
 
+test('a body of more values than can be looked at in a moment, or of bytes that are no text, is refused', async () => {
+  await using server = await openTestServer({ works: false });
+  const many = (count: number) => JSON.stringify({ tool: 'echo', input: Array(count).fill(',') });
+  expect((await server.ask('POST', '/v1/runs', { body: many(99_000) })).status).toBe(201);
+  const refused = await server.ask('POST', '/v1/runs', { body: many(101_000) });
+  expect(problemOf(refused)).toMatchObject({ status: 413, code: 'body_too_large' });
+  const { host, port } = new URL(server.server.url ?? '');
+  const body = Buffer.concat([Buffer.from('{"tool":"echo","input":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]);
+  const head = `POST /v1/runs HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${server.tokens.writer}\r\n`;
+  const rest = `Connection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const answer = await speak(Number(port), Buffer.concat([Buffer.from(head + rest), body]));
+  expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"invalid_json"/);
+});
+
 test('a client that is refused unread and never closes its side is let go of', async () => {
   await using server = await openTestServer({ works: false });
   const port = Number(new URL(server.server.url ?? '').port);
@@ -260,7 +274,7 @@ function* routesOf(drawing: string): Generator<string> {
 }
 
 /** Sends bytes on a bare connection and gives what comes back until it is closed. */
-function speak(port: number, text: string): Promise<string> {
+function speak(port: number, text: string | Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     let answer = '';
