@@ -6,6 +6,7 @@ import { defineWorkflow } from '../contract/define.ts';
 import { WaybillError } from '../contract/errors.ts';
 import type { RunId } from '../contract/ids.ts';
 import type { AnyWorkflow } from '../contract/workflow.ts';
+import { claimRuns } from '../domain/runs/queue/claim-runs.ts';
 import { enqueueRun } from '../domain/runs/queue/enqueue-run.ts';
 import { queueCounts } from '../domain/runs/queue/queue-counts.ts';
 import { requestRun } from '../domain/runs/requests.ts';
@@ -111,6 +112,30 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     expect(gate.mostScarce).toBe(2);
     expect(gate.began).toHaveLength(16);
     expect(ledgerFaults(await allRuns(first.engine.store))).toEqual([]);
+  });
+
+  test('D5 the last place of a tool goes to one worker, also when another one looked before it was taken', async () => {
+    const gate = new Gate();
+    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
+    const [slow, quick] = [await world.start(), await world.start()];
+    const limits = { most: 3, tools: new Map([['scarce', 1]]) };
+    const first = await submitTo(quick, { workflow: 'gated', tool: 'scarce' });
+    const [looked, taken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const submit = slow.engine.store.submit.bind(slow.engine.store);
+    Object.assign(slow.engine.store, {
+      submit: async (...operation: Parameters<Store['submit']>) => {
+        looked.resolve();
+        await taken.promise;
+        return submit(...operation);
+      },
+    });
+    const late = claimRuns(slow.engine, limits);
+    await looked.promise;
+    const urgent = await submitTo(quick, { workflow: 'gated', tool: 'scarce', priority: 9 });
+    expect((await claimRuns(quick.engine, limits)).map(({ runId }) => runId)).toEqual([urgent]);
+    taken.resolve();
+    expect(await late).toEqual([]);
+    expect(await stateOf(quick, first)).toBe('queued');
   });
 
   test('D5 what has the higher priority goes first, then what is older; a full queue refuses', async () => {
@@ -241,7 +266,11 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
       const { claimed } = await worker.submit({ ...request, input: 'early' });
       return claimed === null ? undefined : true;
     });
-    await eventually('it is at work', () => (gate.atWork > 0 ? true : undefined));
+    // Nothing is at work any more: only the submit is left to wait for.
+    await eventually('all that was early is done', () => {
+      gate.letOneGo();
+      return worker.statistics.held === 0 ? true : undefined;
+    });
     Object.assign(store, {
       submit: async (...operation: Parameters<Store['submit']>) => {
         writing.resolve();

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../test/support/both-stores.ts';
 import { problemSchema } from '../../contract/api/problem.ts';
+import type { Store } from '../../platform/store/store.ts';
 import { openTestServer, type TestServer } from './testing/open-test-server.ts';
 
 afterAll(dropDatabases);
@@ -33,6 +34,35 @@ describe.each(bothStores)('what a refusal leaves on %s', (_, where) => {
         expect(answer.text).not.toContain(own);
       }
     }
+  });
+
+  test('no answer says that authority was refused before its audit record is durable', async () => {
+    const gate = { shut: false, asked: Promise.withResolvers<void>(), open: Promise.withResolvers<void>() };
+    await using server = await openTestServer({
+      works: false,
+      ...(await where()),
+      parts: ({ engine }) => {
+        const submit: Store['submit'] = async (...operation) => {
+          if (gate.shut) {
+            gate.asked.resolve();
+            await gate.open.promise;
+          }
+          return engine.store.submit(...operation);
+        };
+        return { engine: { ...engine, store: { ...engine.store, submit } } };
+      },
+    });
+    gate.shut = true;
+    let answered = false;
+    const asking = server.ask('GET', '/v1/tokens', { as: 'reader' }).then((answer) => {
+      answered = true;
+      return answer;
+    });
+    await gate.asked.promise;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(answered).toBe(false);
+    gate.open.resolve();
+    expect((await asking).status).toBe(403);
   });
 
   test('a refused authority is in the audit before its answer is sent, and a flood of them is counted, not kept', async () => {
