@@ -32,8 +32,9 @@ export function logAndCount(app: FastifyInstance, measurements: Measurements): v
       actor: request.caller?.actor ?? null,
       correlationId: request.correlationId,
     };
-    if (status >= 500) request.log.error(line, 'answered');
-    else if ([401, 403, 421, 429].includes(status)) request.log.warn(line, 'answered');
+    // 503 is an answer that was meant: not ready, or ending.
+    if (status >= 500 && status !== 503) request.log.error(line, 'answered');
+    else if ([401, 403, 421, 429, 503].includes(status)) request.log.warn(line, 'answered');
     else request.log.info(line, 'answered');
     done();
   });
