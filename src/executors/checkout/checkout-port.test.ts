@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -144,6 +144,24 @@ test('D17 no checkout, no commit, no remote, no folder: unknown with the reason,
   });
   rmSync(root, { recursive: true });
   expect((await facts()).dirty).toEqual(unknownFor(/no folder/));
+});
+
+test('outside of checkouts git is asked once, until one begins here or above, or the folder is gone (part of D17)', async () => {
+  const calls = join(folder, 'calls');
+  const command = script(`echo x >> ${calls}; exec git "$@"`);
+  const asked = () => readFileSync(calls, 'utf8').length / 2;
+  const port = createCheckoutPort({ clock: systemClock, git: { command } });
+  for (let time = 0; time < 5; time++)
+    expect((await port.facts(root)).commit).toEqual(unknownFor(/not a git checkout/));
+  expect(asked()).toBe(2);
+  execFileSync('git', ['init', '-q'], { cwd: folder });
+  expect((await port.facts(root)).commit).toEqual(unknownFor(/no commit yet/));
+  rmSync(join(folder, '.git'), { recursive: true });
+  expect((await port.facts(root)).commit).toEqual(unknownFor(/not a git checkout/));
+  git('init', '-q', '-b', 'main');
+  expect((await port.facts(root)).branch).toEqual(known('main'));
+  rmSync(root, { recursive: true });
+  expect((await port.facts(root)).commit).toEqual(unknownFor(/no folder/));
 });
 
 test('D17 git that is missing, hangs, refuses or talks nonsense: unknown with the reason, in bounded time', async () => {

@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { CheckoutFacts, CheckoutPort, Known } from '../../domain/runs/ports.ts';
 import type { Clock } from '../../platform/clock/clock.ts';
 import { firstLine, type GitOptions, type GitResult, runGit, saysNoCheckout } from '../git/run-git.ts';
+import { watchOutside } from './outside-checkouts.ts';
 import { parseStatus, type StatusFacts } from './parse-status.ts';
 import { nameIn, stripCredentials } from './strip-credentials.ts';
 import { type CheckoutWatch, watchCheckout } from './watch-checkout.ts';
@@ -51,8 +52,10 @@ export function createCheckoutPort(settings: CheckoutSettings): CheckoutPort {
     if (asked.has(root) && watch === undefined) unwatchable.add(root);
     asked.add(root);
     toCome.delete(root);
+    const outside = watch === undefined ? watchOutside(root) : undefined;
     const found = await look(root);
     forget(root);
+    if (outside !== undefined && isNoCheckout(found)) kept.set(root, { facts: found, watch: outside });
     if (watch !== undefined) kept.set(root, { facts: found, watch });
     return found;
   }
@@ -87,6 +90,12 @@ const unknown = (reason: string): Known<never> => ({ known: false, reason });
 function nothingKnown(reason: string): Facts {
   const fact = unknown(reason);
   return { name: fact, remote: fact, commit: fact, branch: fact, dirty: fact };
+}
+
+const noCheckout = 'not a git checkout';
+
+function isNoCheckout({ commit }: Facts): boolean {
+  return !commit.known && commit.reason === noCheckout;
 }
 
 function factsOf(root: string, status: GitResult, remotes: GitResult): Facts {
@@ -134,7 +143,7 @@ function whyNot(result: Exclude<GitResult, { outcome: 'done' }>): string {
     case 'aborted':
       return 'the question was aborted';
     case 'refused':
-      if (saysNoCheckout(result.stderr)) return 'not a git checkout';
+      if (saysNoCheckout(result.stderr)) return noCheckout;
       return `git refused: ${firstLine(result.stderr) || `exit code ${result.exitCode}`}`;
   }
 }
