@@ -292,11 +292,15 @@ export function parseConfiguration(value: unknown): Configuration {
 
 /**
  * The store an address names. The role is for PostgreSQL: see `storeRole`.
- * @throws WaybillError `config_invalid`
+ * @throws WaybillError `invalid_argument`, which says nothing of the address: it may hold a password
  */
 export function parseStore(text: string, role: string | null): Configuration['store'] {
   const parsed = storeSchema.safeParse(text);
-  if (!parsed.success) throw invalid(shapeProblems(parsed.error.issues));
+  if (!parsed.success) {
+    throw new WaybillError('invalid_argument', 'the store must be "sqlite" or a "postgres://" address', {
+      hint: 'Write it as postgres://USER@HOST:PORT/DATABASE, or leave it out to use the one of the configuration.',
+    });
+  }
   return text === 'sqlite' ? { engine: 'sqlite' } : { engine: 'postgres', url: text, role };
 }
 

@@ -6,6 +6,7 @@ import { ensureLocalToken } from '../domain/workspace/tokens/local-token.ts';
 import { openTokens } from '../domain/workspace/tokens/open-tokens.ts';
 import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
 import type { ServeOptions } from '../surfaces/cli/program.ts';
+import { logLevel } from '../surfaces/http/access-log.ts';
 import type { HttpParts } from '../surfaces/http/http-parts.ts';
 import { startHttpServer } from '../surfaces/http/http-server.ts';
 import { Projector } from '../workers/projector.ts';
@@ -87,8 +88,9 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
   }
 }
 
-/** In the form of the surface's own log. */
+/** In the form of the surface's own log, and told where that tells of what went well. */
 function log(msg: string): void {
+  if (!['debug', 'info'].includes(logLevel(process.env.WAYBILL_LOG))) return;
   process.stderr.write(`${JSON.stringify({ level: 30, time: Date.now(), component: 'retention', msg })}\n`);
 }
 
