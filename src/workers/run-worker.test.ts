@@ -5,163 +5,22 @@ import { eventually } from '../../test/support/eventually.ts';
 import { defineWorkflow } from '../contract/define.ts';
 import { WaybillError } from '../contract/errors.ts';
 import type { RunId } from '../contract/ids.ts';
-import type { AnyWorkflow } from '../contract/workflow.ts';
-import { claimRuns } from '../domain/runs/queue/claim-runs.ts';
 import { enqueueRun } from '../domain/runs/queue/enqueue-run.ts';
 import { queueCounts } from '../domain/runs/queue/queue-counts.ts';
 import { requestRun } from '../domain/runs/requests.ts';
-import { openTestWorld, type TestProcess } from '../domain/runs/testing/engine.ts';
+import { openTestWorld } from '../domain/runs/testing/engine.ts';
 import { eventsOf } from '../domain/runs/testing/look.ts';
 import { systemClock } from '../platform/clock/clock.ts';
 import type { Store } from '../platform/store/store.ts';
-import { allRuns, ledgerFaults, openRuns } from './testing/run-facts.ts';
+import { Gate } from './testing/gate.ts';
+import { allRuns, ledgerFaults } from './testing/run-facts.ts';
+import { inState, settled, stateOf } from './testing/run-states.ts';
 import { startWorking, submitTo } from './testing/working-process.ts';
 
 afterAll(dropDatabases);
 const actor = 'me';
 
-/** A workflow of one step that a test lets go, and how many of it are at work at once. */
-class Gate {
-  readonly began: string[] = [];
-  atWork = 0;
-  most = 0;
-  /** The most at work at once of those whose input begins with "scarce". */
-  mostScarce = 0;
-  #scarce = 0;
-  readonly #waiting: (() => void)[] = [];
-  #open = false;
-
-  workflow(name = 'gated'): AnyWorkflow {
-    return defineWorkflow(name, { snapshot: 'none' }, async (run, input) => {
-      await run.step('work', {}, async ({ signal }) => {
-        this.began.push(String(input));
-        this.atWork += 1;
-        this.most = Math.max(this.most, this.atWork);
-        const isScarce = String(input).startsWith('scarce');
-        if (isScarce) this.#scarce += 1;
-        this.mostScarce = Math.max(this.mostScarce, this.#scarce);
-        try {
-          await new Promise<void>((resolve, reject) => {
-            if (this.#open) resolve();
-            this.#waiting.push(resolve);
-            signal.addEventListener('abort', () => reject(signal.reason));
-          });
-          return null;
-        } finally {
-          this.atWork -= 1;
-          if (isScarce) this.#scarce -= 1;
-        }
-      });
-      return run.step('after', {}, () => 'done');
-    });
-  }
-
-  letOneGo(): void {
-    this.#waiting.shift()?.();
-  }
-
-  open(): void {
-    this.#open = true;
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-}
-
-function settled(process: TestProcess) {
-  return eventually('every run is finished', async () => ((await openRuns(process)) === 0 ? true : undefined), 20_000);
-}
-
-async function stateOf(process: TestProcess, runId: RunId): Promise<string | undefined> {
-  return (await allRuns(process.engine.store)).find(({ id }) => id === runId)?.state;
-}
-
-function inState(process: TestProcess, runId: RunId, state: string) {
-  return eventually(
-    `the run is ${state}`,
-    async () => ((await stateOf(process, runId)) === state ? true : undefined),
-    20_000,
-  );
-}
-
 describe.each(bothStores)('a worker on %s', (_, where) => {
-  test('D5 never more runs are at work than there are places, nor more of a tool than its limit on the whole store', async () => {
-    const gate = new Gate();
-    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
-    const options = { concurrency: 3, toolLimits: { scarce: 2 } };
-    const workers = [await startWorking(world, options), await startWorking(world, options)];
-    const [first] = workers;
-    if (first === undefined) throw new Error('no worker');
-    const scarce = Array.from({ length: 8 }, (_, index) =>
-      submitTo(first, { workflow: 'gated', input: `scarce ${index}`, tool: 'scarce', priority: 1 }),
-    );
-    const plain = Array.from({ length: 8 }, (_, index) =>
-      submitTo(first, { workflow: 'gated', input: `plain ${index}` }),
-    );
-    await Promise.all([...scarce, ...plain]);
-    await eventually('all places are taken', () => (gate.atWork === 6 ? true : undefined), 20_000);
-    // Those of the tool go first and still leave the other places to what may use them.
-    expect(gate.began.filter((name) => name.startsWith('scarce'))).toHaveLength(2);
-    expect(await queueCounts(first.engine.store)).toEqual({ queued: 10, running: 6, resting: 0, parked: 0 });
-    for (let gone = 0; gone < 16; gone++) {
-      await eventually('one more is at work', () => (gate.atWork > 0 ? true : undefined), 20_000);
-      gate.letOneGo();
-      await delay(5);
-    }
-    gate.open();
-    await settled(first);
-    expect(gate.most).toBe(6);
-    expect(gate.mostScarce).toBe(2);
-    expect(gate.began).toHaveLength(16);
-    expect(ledgerFaults(await allRuns(first.engine.store))).toEqual([]);
-  });
-
-  test('D5 the last place of a tool goes to one worker, also when another one looked before it was taken', async () => {
-    const gate = new Gate();
-    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
-    const [slow, quick] = [await world.start(), await world.start()];
-    const limits = { most: 3, tools: new Map([['scarce', 1]]) };
-    const first = await submitTo(quick, { workflow: 'gated', tool: 'scarce' });
-    const [looked, taken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const submit = slow.engine.store.submit.bind(slow.engine.store);
-    Object.assign(slow.engine.store, {
-      submit: async (...operation: Parameters<Store['submit']>) => {
-        looked.resolve();
-        await taken.promise;
-        return submit(...operation);
-      },
-    });
-    const late = claimRuns(slow.engine, limits);
-    await looked.promise;
-    const urgent = await submitTo(quick, { workflow: 'gated', tool: 'scarce', priority: 9 });
-    expect((await claimRuns(quick.engine, limits)).map(({ runId }) => runId)).toEqual([urgent]);
-    taken.resolve();
-    expect(await late).toEqual([]);
-    expect(await stateOf(quick, first)).toBe('queued');
-  });
-
-  test('D5 what has the higher priority goes first, then what is older; a full queue refuses', async () => {
-    const gate = new Gate();
-    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
-    const submitter = await world.start();
-    const submit = (input: string, priority: number) => submitTo(submitter, { workflow: 'gated', input, priority }, 5);
-    for (const [input, priority] of [
-      ['low, old', 0],
-      ['low, young', 0],
-      ['high, old', 7],
-      ['negative', -3],
-      ['high, young', 7],
-    ] as const) {
-      await submit(input, priority);
-    }
-    await expect(submit('one too many', 9)).rejects.toMatchObject({ code: 'queue_full' });
-    gate.open();
-    const { worker } = await startWorking(world, { concurrency: 1 });
-    await settled(submitter);
-    expect(gate.began).toEqual(['high, old', 'high, young', 'low, old', 'low, young', 'negative']);
-    await submit('there is room again', 0);
-    await settled(submitter);
-    expect((await worker.drain(1_000)).failed).toBe(0);
-  });
-
   test('D7 a queued run that is canceled is never started, and canceling it twice equals once', async () => {
     const gate = new Gate();
     gate.open();
@@ -202,33 +61,6 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     await worker.drain(0);
   });
 
-  test('D9 a drain lets finish what can, and hands over the rest to a worker that goes on at once', async () => {
-    const [short, long] = [new Gate(), new Gate()];
-    const workflows = [short.workflow('short'), long.workflow('long')];
-    await using world = await openTestWorld({ workflows, ...(await where()) });
-    const first = await startWorking(world);
-    const quick = await submitTo(first, { workflow: 'short' });
-    const slow = await submitTo(first, { workflow: 'long' });
-    await eventually('both are at work', () => (short.atWork + long.atWork === 2 ? true : undefined));
-    const drained = first.worker.drain(400);
-    const late = await submitTo(first, { workflow: 'short', input: 'late' });
-    short.open();
-    expect(await drained).toEqual({ ended: 1, handedOver: 1, failed: 0 });
-    expect(first.worker.statistics).toMatchObject({ held: 0, draining: true });
-    expect(await stateOf(first, quick)).toBe('succeeded');
-    expect(await stateOf(first, late)).toBe('queued');
-    long.open();
-    const second = await startWorking(world);
-    await settled(second);
-    expect(await stateOf(second, slow)).toBe('succeeded');
-    expect((await eventsOf(second, slow)).map(({ type }) => type)).toEqual(
-      expect.arrayContaining(['run.interrupted', 'run.resumed', 'run.succeeded']),
-    );
-    expect(long.began).toHaveLength(2);
-    expect(short.began).toHaveLength(2);
-    expect([...first.reported, ...second.reported]).toEqual([]);
-  });
-
   test('D9 the run of a worker on another machine is left to it until its lease has run out', async () => {
     const gate = new Gate();
     let ahead = 0;
@@ -252,64 +84,6 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     expect(gate.began).toHaveLength(2);
     const resumed = (await eventsOf(other, runId)).find(({ type }) => type === 'run.resumed');
     expect(resumed?.data).toMatchObject({ previousHolder: { pid: 1, host: 'elsewhere' } });
-  });
-
-  test('D9 a drain waits for a submit that is being written, and hands its run over', async () => {
-    const gate = new Gate();
-    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
-    const { worker, engine, reported } = await startWorking(world);
-    const { store } = engine;
-    const submit = store.submit.bind(store);
-    const [writing, written] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const request = { workflow: 'gated', input: 'late', tasks: [], tool: null, priority: 0, actor };
-    await eventually('the worker has looked', async () => {
-      const { claimed } = await worker.submit({ ...request, input: 'early' });
-      return claimed === null ? undefined : true;
-    });
-    // Nothing is at work any more: only the submit is left to wait for.
-    await eventually('all that was early is done', () => {
-      gate.letOneGo();
-      return worker.statistics.held === 0 ? true : undefined;
-    });
-    Object.assign(store, {
-      submit: async (...operation: Parameters<Store['submit']>) => {
-        writing.resolve();
-        await written.promise;
-        return submit(...operation);
-      },
-    });
-    const submitting = worker.submit(request);
-    await writing.promise;
-    const draining = worker.drain(0);
-    await delay(50);
-    written.resolve();
-    const { runId } = await submitting;
-    await draining;
-    expect(worker.statistics.held).toBe(0);
-    const [row] = await store.read((tx) =>
-      tx.db.selectFrom('run').select(['state', 'holder']).where('id', '=', runId).execute(),
-    );
-    expect(row).toEqual({ state: expect.stringMatching(/queued|running/), holder: null });
-    expect((await queueCounts(store)).running).toBe(0);
-    expect(reported).toEqual([]);
-    gate.open();
-    const second = await startWorking(world);
-    await settled(second);
-    expect(await stateOf(second, runId)).toBe('succeeded');
-  });
-
-  test('D9 a second drain waits for nothing any more', async () => {
-    const gate = new Gate();
-    await using world = await openTestWorld({ workflows: [gate.workflow()], ...(await where()) });
-    const { worker, engine } = await startWorking(world);
-    await submitTo({ ...(await world.start()), engine }, { workflow: 'gated' });
-    await eventually('it is at work', () => (gate.atWork === 1 ? true : undefined));
-    const first = worker.drain(3_600_000);
-    const second = worker.drain(0);
-    expect(await Promise.all([first, second])).toEqual([
-      { ended: 0, handedOver: 1, failed: 0 },
-      { ended: 0, handedOver: 1, failed: 0 },
-    ]);
   });
 
   test('a run that waits is gone on with by the worker, woken by the time, by an answer and by a signal', async () => {

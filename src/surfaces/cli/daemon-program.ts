@@ -87,7 +87,7 @@ function inOtherStore(client: Client, runId: string): (error: unknown) => Promis
       'run_not_found',
       `${runId} is in the daemon's store, not in the one the configuration names`,
       {
-        hint: `Ask the daemon for one: GET /v1/runs/${runId}/receipts/STEP. Or name its store in waybill.config.ts.`,
+        hint: 'Ask the daemon with waybill/client, or name its store in waybill.config.ts.',
         cause: error,
       },
     );
