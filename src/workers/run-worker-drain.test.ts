@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../test/support/both-stores.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { settled, stateOf } from '../../test/support/run-states.ts';
 import { queueCounts } from '../domain/runs/queue/queue-counts.ts';
 import { openTestWorld } from '../domain/runs/testing/engine.ts';
 import { eventsOf } from '../domain/runs/testing/look.ts';
 import type { Store } from '../platform/store/store.ts';
 import { Gate } from './testing/gate.ts';
-import { settled, stateOf } from './testing/run-states.ts';
 import { startWorking, submitTo } from './testing/working-process.ts';
 
 afterAll(dropDatabases);

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bothStores, dropDatabases } from '../../test/support/both-stores.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { inState, settled, stateOf } from '../../test/support/run-states.ts';
 import { defineWorkflow } from '../contract/define.ts';
 import { WaybillError } from '../contract/errors.ts';
 import type { RunId } from '../contract/ids.ts';
@@ -14,7 +15,6 @@ import { systemClock } from '../platform/clock/clock.ts';
 import type { Store } from '../platform/store/store.ts';
 import { Gate } from './testing/gate.ts';
 import { allRuns, ledgerFaults } from './testing/run-facts.ts';
-import { inState, settled, stateOf } from './testing/run-states.ts';
 import { startWorking, submitTo } from './testing/working-process.ts';
 
 afterAll(dropDatabases);

@@ -1,7 +1,7 @@
-import { eventually } from '../../../test/support/eventually.ts';
-import type { RunId } from '../../contract/ids.ts';
-import type { TestProcess } from '../../domain/runs/testing/engine.ts';
-import { allRuns, openRuns } from './run-facts.ts';
+import type { RunId } from '../../src/contract/ids.ts';
+import type { TestProcess } from '../../src/domain/runs/testing/engine.ts';
+import { allRuns, openRuns } from '../../src/workers/testing/run-facts.ts';
+import { eventually } from './eventually.ts';
 
 export function settled(process: TestProcess) {
   return eventually('every run is finished', async () => ((await openRuns(process)) === 0 ? true : undefined), 20_000);
