@@ -25,6 +25,7 @@ export async function findByKey(engine: Engine, request: NewRun): Promise<RunId 
     input,
     tasks: request.tasks,
     origin: keyedOrigin(request.origin),
+    ...(request.priority === undefined ? {} : { priority: request.priority }),
   });
   if (row.request_digest === asked) return parseId('run', row.id);
   throw new WaybillError(

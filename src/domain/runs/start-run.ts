@@ -23,6 +23,8 @@ export interface NewRun {
   readonly snapshot?: AnyWorkflow['snapshot'];
   /** A retried or forked run: what it shares and where it comes from. */
   readonly origin?: RunOrigin;
+  /** Of a run that waits for a worker; 0 unless given. */
+  readonly priority?: number;
 }
 
 export interface RunOrigin {
@@ -43,19 +45,19 @@ export interface CreatedRun {
 
 /** What a key stands for: another request under the same key is refused. */
 export function requestDigest(
-  request: Pick<NewRun, 'input' | 'tasks'> & { readonly workflow: string; readonly origin: JsonValue },
+  request: Pick<NewRun, 'input' | 'tasks' | 'priority'> & { readonly workflow: string; readonly origin: JsonValue },
 ): Digest {
-  return digestOf(
-    canonicalJson({ workflow: request.workflow, input: request.input, tasks: request.tasks, origin: request.origin }),
-  );
+  const { workflow, input, tasks, origin, priority = 0 } = request;
+  return digestOf(canonicalJson({ workflow, input, tasks, origin, ...(priority === 0 ? {} : { priority }) }));
 }
 
 /** The two columns of a request's key; both null without one. */
 export function keyColumns(request: NewRun, input: JsonValue): readonly [string | null, Digest | null] {
   const key = request.idempotencyKey ?? null;
   if (key === null) return [null, null];
-  const { workflow, tasks, origin } = request;
-  return [key, requestDigest({ workflow: workflow.name, input, tasks, origin: keyedOrigin(origin) })];
+  const { workflow, tasks, priority, origin } = request;
+  const asked = { workflow: workflow.name, input, tasks, origin: keyedOrigin(origin) };
+  return [key, requestDigest(priority === undefined ? asked : { ...asked, priority })];
 }
 
 /** Where we are in the correlation tree, as members of an event. */

@@ -40,7 +40,7 @@ describe.each(bothStores)('submitting over HTTP on %s', (_, where) => {
       [{ tool: 'files', input: {} }, 'invalid_input', ['body.input.files']],
       [{ tool: 'files' }, 'invalid_input', ['body.input.files']],
       [{ tool: 'files', input: { files: [{}, { name: 1 }] } }, 'invalid_input', ['body.input.files[1].name']],
-      [{ workflow: 'tool', input: { tool: 3 } }, 'invalid_input', ['body.input.tool']],
+      [{ workflow: 'tool', input: { tool: 'echo' } }, 'invalid_input', ['body.workflow']],
       [{ workflow: 'task' }, 'invalid_input', []],
       ['{"tool": "echo"', 'invalid_json', []],
       ['not json', 'invalid_json', []],
@@ -92,6 +92,12 @@ describe.each(bothStores)('submitting over HTTP on %s', (_, where) => {
 
     const other = await server.ask('POST', '/v1/runs', { body: { tool: 'counts', input: {} }, headers });
     expect(problemOf(other)).toMatchObject({ status: 409, code: 'idempotency_key_reused' });
+    const urgent = await server.ask('POST', '/v1/runs', { body: { ...body, priority: 5 }, headers });
+    expect(problemOf(urgent)).toMatchObject({ status: 409, code: 'idempotency_key_reused' });
+    const around = { workflow: 'tool', input: { tool: 'counts', input: {} } };
+    expect(problemOf(await server.ask('POST', '/v1/runs', { body: around })).issues).toMatchObject([
+      { path: 'body.workflow' },
+    ]);
     const stranger = await server.ask('POST', '/v1/runs', { body, headers, as: 'admin' });
     expect(stranger.status).toBe(201);
     expect(answerOf(stranger).runId).not.toBe(made.runId);

@@ -66,7 +66,7 @@ export async function submitRun(
 ): Promise<Submitted> {
   const { workflow: name, tool, priority, snapshot, ...rest } = request;
   const workflow = findWorkflow(engine.workflows, name);
-  const run: NewRun = { ...rest, workflow };
+  const run: NewRun = { ...rest, workflow, priority };
   const earlier = await findByKey(engine, run);
   if (earlier !== undefined) return { runId: earlier, created: false, createdAt: null, claimed: null };
   const mode = snapshot ?? workflow.snapshot;

@@ -49,16 +49,22 @@ async function whatToRun(
     if (problems.length === 0) return toolRequest(tool, input);
     throw invalidRequest(problems.map(({ path, message }) => ({ path: inputPath(path), message })));
   }
+  if (workflow === 'tool') {
+    // By its name it would pass by the check of its input and the limits of its tool.
+    throw invalidRequest([
+      { path: 'body.workflow', message: 'is what runs a tool: give "tool" and its "input" instead' },
+    ]);
+  }
   if (workflow !== 'task') return { workflow, tool: null, input: given ?? null };
   const { taskRunInput } = await import('../../../domain/workspace/tasks/task-run-input.ts');
   return { workflow, tool: null, input: await taskRunInput(workspace, configuration, tasks) };
 }
 
 /** The run this very request made before: a tool that was changed or removed since takes nothing from it. */
-async function earlierRun({ engine }: SubmitParts, { tool, input = {}, tasks }: SubmitRun, from: From) {
+async function earlierRun({ engine }: SubmitParts, { tool, input = {}, tasks, priority }: SubmitRun, from: From) {
   if (tool === undefined || from.idempotencyKey === undefined) return undefined;
   const workflow = findWorkflow(engine.workflows, 'tool');
-  return findByKey(engine, { ...from, workflow, tasks, input: { tool, input } });
+  return findByKey(engine, { ...from, workflow, tasks, priority, input: { tool, input } });
 }
 
 function toolRequest(tool: Tool, input: JsonValue) {
