@@ -7,6 +7,8 @@ export function comparable(answers: unknown, root: string): string {
   let text = JSON.stringify(answers, null, 1).replaceAll(root, '<root>');
   text = text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z/g, '<time>');
   text = text.replace(/127\.0\.0\.1:\d+/g, '<address>');
+  // Whether a run is begun by the request that makes it or by a worker a moment later is a matter of free places.
+  text = text.replace(/(?<="spanId\\*": ?\\*")[0-9a-f]{16}/g, '<span>');
   for (const [shape, name] of unequal) {
     const names = new Map<string, string>();
     text = text.replace(shape, (value) => {
@@ -24,6 +26,5 @@ const unequal: readonly (readonly [RegExp, string])[] = [
   // Over what holds a time: the chain, receipts. Digests of inputs, descriptions and schemas are compared as they are.
   [/(?<="(?:digest|previous|lastDigest|receipt)\\*": ?\\*")sha256:[0-9a-f]{64}/g, 'digest'],
   [/(?<="(?:traceId|correlationId)\\*": ?\\*")[0-9a-f]{32}/g, 'trace'],
-  [/(?<="spanId\\*": ?\\*")[0-9a-f]{16}/g, 'span'],
   [/(?<="(?:pid|startTime|bootId|host|marker|instance|holder)\\*": ?\\*"?)[^",}\\]+/g, 'process'],
 ];
