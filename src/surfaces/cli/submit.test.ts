@@ -26,8 +26,8 @@ test.each<[args: string[], message: string]>([
   [['submit', 'resize', '--priority', '101'], 'at most 100'],
   [['submit', 'resize', '--priority', '-101'], 'at most 100'],
   [['submit', 'resize', '--priority', '1.5'], 'whole number'],
-  [['submit', '../etc'], 'must match'],
-  [['tools', 'show', '../etc'], 'must match'],
+  [['submit', '../etc'], 'must be a letter'],
+  [['tools', 'show', '../etc'], 'must be a letter'],
   [['tokens', 'make', 'ci', '--role', 'king'], 'Roles: reader, writer, admin'],
 ])('%j cannot be meant', async (args, message) => {
   expect(await cli(args)).toMatchObject({ exitCode: 2, stdout: '', stderr: expect.stringContaining(message) });
