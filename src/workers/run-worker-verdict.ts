@@ -11,6 +11,11 @@ export type Verdict =
 
 /** Errors of the system in a row after which a run is parked. */
 export const mostFailures = 8;
+/**
+ * Deaths of its workers in a row after which a run is set aside. More than of errors: a daemon may be killed for reasons
+ * that are no run's, and then all runs it had share the death.
+ */
+export const mostDeaths = 24;
 /** A run that was at work for this long before it failed made progress: its failures are counted anew. */
 const progressMs = 60_000;
 

@@ -13,6 +13,7 @@ import { openTestWorld } from '../domain/runs/testing/engine.ts';
 import { eventsOf } from '../domain/runs/testing/look.ts';
 import { systemClock } from '../platform/clock/clock.ts';
 import type { Store } from '../platform/store/store.ts';
+import { mostDeaths } from './run-worker-verdict.ts';
 import { Gate } from './testing/gate.ts';
 import { allRuns, ledgerFaults } from './testing/run-facts.ts';
 import { startWorking, submitTo } from './testing/working-process.ts';
@@ -156,7 +157,7 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     expect(fourth.reported).toEqual([]);
   });
 
-  test('a run that ends every daemon that takes it is set aside after eight, unless it got on between them', async () => {
+  test('a run that ends every daemon that takes it is set aside in the end, unless it got on between them', async () => {
     const gate = new Gate();
     let steps = 1;
     // Each daemon of the second run gets one step further than the one before it.
@@ -170,7 +171,7 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     const slow = await submitTo(asker, { workflow: 'creeps' });
     const receiptsOf = async (runId: RunId) =>
       (await allRuns(asker.engine.store)).find(({ id }) => id === runId)?.receipts.length;
-    for (let deaths = 1; deaths <= 8; deaths++) {
+    for (let deaths = 1; deaths <= mostDeaths; deaths++) {
       const doomed = await startWorking(world);
       await eventually(`daemon ${deaths} is at work`, async () =>
         gate.began.length === deaths && (await receiptsOf(slow)) === steps ? true : undefined,
@@ -182,8 +183,10 @@ describe.each(bothStores)('a worker on %s', (_, where) => {
     await eventually('it is set aside', async () =>
       (await queueCounts(asker.engine.store)).parked === 1 && (await receiptsOf(slow)) === steps ? true : undefined,
     );
-    expect(last.reported).toMatchObject([{ error: { code: 'internal', details: { failures: 8 } }, runId: poison }]);
-    expect(gate.began).toHaveLength(8);
+    expect(last.reported).toMatchObject([
+      { error: { code: 'internal', details: { failures: mostDeaths } }, runId: poison },
+    ]);
+    expect(gate.began).toHaveLength(mostDeaths);
     // Somebody mended it: from here it is counted anew.
     gate.open();
     await enqueueRun(asker.engine, poison, { actor, acceptDrift: false });

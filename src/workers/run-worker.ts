@@ -11,7 +11,7 @@ import type { Runs } from '../domain/runs/runs.ts';
 import { fullJitter } from '../domain/runs/steps/backoff.ts';
 import type { Micros } from '../platform/clock/clock.ts';
 import { correlationScope, currentTraceparent } from '../platform/correlation/correlation.ts';
-import { mostFailures, verdictOn } from './run-worker-verdict.ts';
+import { mostDeaths, verdictOn } from './run-worker-verdict.ts';
 
 export interface RunWorkerParts {
   readonly engine: Engine;
@@ -234,7 +234,7 @@ export class RunWorker {
     let outcome: Outcome | null = null;
     const began = performance.now();
     try {
-      if (run.failures >= mostFailures) throw tooManyDeaths(run);
+      if (run.failures >= mostDeaths) throw tooManyDeaths(run);
       outcome = await inItsTree(run, async () => {
         const held = await runs.work(run);
         evidence?.follow(run.runId);
