@@ -194,8 +194,8 @@ test.each(engines)(
       for (const work of crash.receipts) expect(timesDone(effects, work)).toBe(timesDone(crash.effects, work));
     }
     expect(lived.filter(({ connections }) => connections > 1).length).toBeGreaterThan(0);
-    for (const { runId } of lived.slice(0, full ? size.runs : kinds.length)) await workspace.assertIntact(runId);
     expect((await daemon.stop()).code).toBe(0);
+    for (const { runId } of lived.slice(0, full ? size.runs : kinds.length)) await workspace.assertIntact(runId);
     console.log(
       `D9 ${engine}: ${crashes.length} crashes, ${effects.length - new Set(effects.map(workOf)).size} pieces of work sent again`,
     );
