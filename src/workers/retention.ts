@@ -1,12 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PassSchedule } from '../domain/runs/retention/pass-schedule.ts';
-import {
-  type RetentionParts,
-  type RetentionReport,
-  retentionAudit,
-  retentionLine,
-  runRetention,
-} from './run-retention.ts';
+import { type RetentionParts, retentionAudit, retentionLine, runRetention } from './run-retention.ts';
 
 export interface RetentionWorkerParts extends RetentionParts {
   /** Told of a pass that failed; it is begun again within the hour. */
@@ -74,7 +68,7 @@ export class RetentionWorker {
     const pass = await this.#schedule.claim();
     if (pass === null) return;
     const actor = this.#parts.actor ?? `local:${process.getuid?.() ?? 0}`;
-    const report: RetentionReport = await runRetention(this.#parts, { dryRun: false, actor, signal });
+    const report = await runRetention(this.#parts, { dryRun: false, actor, signal });
     if (signal.aborted) return this.#schedule.giveBack(pass);
     await this.#schedule.end(pass, retentionAudit(report, { at: engine.clock.now(), actor }));
     log?.(retentionLine(report));

@@ -1,8 +1,8 @@
 import type { Configuration } from '../contract/configuration.ts';
-import type { RunId } from '../contract/ids.ts';
 import type { JsonObject } from '../contract/json.ts';
 import type { Engine } from '../domain/runs/engine.ts';
 import { removeRuns } from '../domain/runs/retention/remove-runs.ts';
+import type { RetentionReport } from '../domain/runs/retention/retention-report.ts';
 import type { RunBlocker } from '../domain/runs/retention/run-blocker.ts';
 import type { ErrorStore } from '../platform/envelopes/error-store.ts';
 import type { AuditRecord } from '../platform/journal/audit.ts';
@@ -13,18 +13,6 @@ export interface RetentionParts {
   readonly configuration: Pick<Configuration, 'retention'>;
   /** Who needs runs for longer than the configuration keeps them. */
   readonly blockers?: readonly RunBlocker[];
-}
-
-export interface RetentionReport {
-  readonly dryRun: boolean;
-  readonly tables: readonly {
-    readonly table: string;
-    readonly removed: number;
-    readonly kept: number;
-    readonly reason: string;
-  }[];
-  /** Runs past their time that are kept because something needs them. */
-  readonly blocked: readonly { readonly run: RunId; readonly why: string }[];
 }
 
 /**

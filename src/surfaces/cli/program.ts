@@ -3,6 +3,7 @@ import type { MadeToken, Token } from '../../contract/api/tokens.ts';
 import type { ToolDetail, ToolList } from '../../contract/api/tools.ts';
 import type { LedgerEvent, Receipt, RunState, RunStateName } from '../../contract/evidence.ts';
 import type { JsonValue } from '../../contract/json.ts';
+import type { RetentionReport } from '../../domain/runs/retention/retention-report.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
 import type { RunRow } from '../../views/runs.ts';
 
@@ -201,18 +202,6 @@ export interface AgentReport {
     readonly checked?: boolean;
     readonly message: string | null;
   }[];
-}
-
-export interface RetentionReport {
-  readonly dryRun: boolean;
-  readonly tables: readonly {
-    readonly table: string;
-    readonly removed: number;
-    readonly kept: number;
-    readonly reason: string;
-  }[];
-  /** Runs past their time that are kept because something needs them. */
-  readonly blocked: readonly { readonly run: string; readonly why: string }[];
 }
 
 /** What the command line runs on: main.ts gives the real one. */

@@ -6,11 +6,12 @@ import { followEvents } from '../../domain/runs/ledger/follow-events.ts';
 import { parseEvent, readEvents } from '../../domain/runs/ledger/read-events.ts';
 import type { SubmitRequest } from '../../domain/runs/queue/submit-run.ts';
 import { requestRun } from '../../domain/runs/requests.ts';
+import type { RetentionReport } from '../../domain/runs/retention/retention-report.ts';
 import { type HeldRun, Runs } from '../../domain/runs/runs.ts';
 import { listReceipts, showReceipt, showRun } from '../../domain/runs/show-run.ts';
 import type { ToolCatalog } from '../../domain/workspace/tools/tool-catalog.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
-import type { OwnProgram, RetentionReport, RunInHand, StartRun, SubmitRun } from './program.ts';
+import type { OwnProgram, RunInHand, StartRun, SubmitRun } from './program.ts';
 import { removedMeanwhile } from './removed-meanwhile.ts';
 
 /** Keeps the evidence files of live runs up to date; a worker of the running program. */
@@ -149,21 +150,10 @@ function inHand(parts: RunsProgramParts, runs: Runs, held: HeldRun, how: RunInHa
 
 /** What a daemon makes of the same request. */
 async function submitRequest(parts: RunsProgramParts, request: SubmitRun): Promise<SubmitRequest> {
-  const { what, tasks, priority, key } = request;
+  const { whatToRun } = await import('../../domain/workspace/what-to-run.ts');
+  const { what, tasks, priority, key, input } = request;
   const rest = { tasks, priority, actor: parts.actor, ...(key === null ? {} : { idempotencyKey: key }) };
-  if ('workflow' in what) {
-    const { workflow } = what;
-    return { ...rest, workflow, tool: null, input: await inputOf(parts, { workflow, tasks, input: request.input }) };
-  }
-  const tool = await parts.tools.find(what.tool);
-  const [{ inputMisfit }, { snapshotModeOf }] = await Promise.all([
-    import('../../domain/runs/steps/tool-fit.ts'),
-    import('../../domain/runs/workflows/tool.ts'),
-  ]);
-  const misfit = inputMisfit(tool, request.input);
-  if (misfit !== undefined) throw misfit;
-  const input = { tool: what.tool, input: request.input };
-  return { ...rest, workflow: 'tool', tool: what.tool, input, snapshot: snapshotModeOf(tool) };
+  return { ...rest, ...(await whatToRun(parts, { ...what, input, tasks })) };
 }
 
 /** Workflows bring their own input, but for the built-in `task`. */

@@ -1,12 +1,10 @@
 import type { SubmitRun } from '../../../contract/api/runs.ts';
 import { WaybillError } from '../../../contract/errors.ts';
-import type { JsonValue } from '../../../contract/json.ts';
 import { findByKey } from '../../../domain/runs/find-by-key.ts';
 import { findWorkflow } from '../../../domain/runs/find-workflow.ts';
-import type { Tool } from '../../../domain/runs/ports.ts';
 import type { SubmitRequest, Submitted } from '../../../domain/runs/queue/submit-run.ts';
 import { outlineOfNew, type RunOutline } from '../../../domain/runs/run-outline.ts';
-import { snapshotModeOf } from '../../../domain/runs/workflows/tool.ts';
+import { whatToRun } from '../../../domain/workspace/what-to-run.ts';
 import { invalidRequest, issuesIn } from '../describe-error.ts';
 import type { HttpParts } from '../http-parts.ts';
 
@@ -24,40 +22,18 @@ export async function submitBody(
 ): Promise<{ readonly submitted: Pick<Submitted, 'runId' | 'created'>; readonly outline: RunOutline | null }> {
   const what = await whatToRun(parts, body).catch(async (error: unknown) => {
     const runId = await earlierRun(parts, body, from);
-    if (runId === undefined) throw error;
+    if (runId === undefined) throw inBody(error, 'body');
     return runId;
   });
   if (typeof what === 'string') return { submitted: { runId: what, created: false }, outline: null };
   const request: SubmitRequest = { ...what, tasks: body.tasks, priority: body.priority, ...from };
   const submitted = await parts.submit(request).catch((error: unknown) => {
-    throw inBody(error);
+    throw inBody(error, 'body.input');
   });
   const { runId, createdAt, claimed } = submitted;
   if (createdAt === null) return { submitted, outline: null };
   const begun = claimed?.begun !== undefined;
   return { submitted, outline: outlineOfNew({ ...request, runId, createdAt, begun }) };
-}
-
-async function whatToRun(
-  { tools, workspace, configuration }: SubmitParts,
-  { tool: id, workflow = 'tool', input: given, tasks }: SubmitRun,
-): Promise<Pick<SubmitRequest, 'workflow' | 'tool' | 'input' | 'snapshot'>> {
-  if (id !== undefined) {
-    const tool = await tools.find(id);
-    const input = given ?? {};
-    const problems = tool.inputProblems(input);
-    if (problems.length === 0) return toolRequest(tool, input);
-    throw invalidRequest(problems.map(({ path, message }) => ({ path: inputPath(path), message })));
-  }
-  if (workflow === 'tool') {
-    // By its name it would pass by the check of its input and the limits of its tool.
-    throw invalidRequest([
-      { path: 'body.workflow', message: 'is what runs a tool: give "tool" and its "input" instead' },
-    ]);
-  }
-  if (workflow !== 'task') return { workflow, tool: null, input: given ?? null };
-  const { taskRunInput } = await import('../../../domain/workspace/tasks/task-run-input.ts');
-  return { workflow, tool: null, input: await taskRunInput(workspace, configuration, tasks) };
 }
 
 /** The run this very request made before: a tool that was changed or removed since takes nothing from it. */
@@ -67,19 +43,12 @@ async function earlierRun({ engine }: SubmitParts, { tool, input = {}, tasks, pr
   return findByKey(engine, { ...from, workflow, tasks, priority, input: { tool, input } });
 }
 
-function toolRequest(tool: Tool, input: JsonValue) {
-  const { id } = tool.description;
-  return { workflow: 'tool', tool: id, input: { tool: id, input }, snapshot: snapshotModeOf(tool) };
-}
-
-/** The domain knows the input only, a caller the whole body: `files[0]` becomes `body.input.files[0]`. */
-function inBody(error: unknown): unknown {
+/** The domain knows a part of the body only: its `files[0]` becomes `body.input.files[0]` for the caller. */
+function inBody(error: unknown, part: 'body' | 'body.input'): unknown {
   if (!(error instanceof WaybillError) || error.code !== 'invalid_input') return error;
-  const issues = issuesIn(error).map(({ path, message }) => ({ path: inputPath(path), message }));
+  const issues = issuesIn(error).map(({ path, message }) => ({
+    path: path === '' || path.startsWith('[') ? `${part}${path}` : `${part}.${path}`,
+    message,
+  }));
   return issues.length === 0 ? error : invalidRequest(issues, error);
-}
-
-function inputPath(path: string): string {
-  const input = 'body.input';
-  return path === '' || path.startsWith('[') ? `${input}${path}` : `${input}.${path}`;
 }
