@@ -57,7 +57,6 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     tools,
     tokens,
     submit: (request) => worker.submit(request),
-    wake: () => worker.wake(),
     readiness: () => readiness(engine, worker),
     worker: () => worker.statistics,
     errors: capture,

@@ -1,7 +1,14 @@
+import { z } from 'zod';
 import { WaybillError } from '../../contract/errors.ts';
 import { parseId, type RunId } from '../../contract/ids.ts';
 import type { Engine } from './engine.ts';
-import { keyedOrigin, type NewRun, requestDigest } from './start-run.ts';
+import { sql } from './ledger/statements.ts';
+import { parseRows } from './rows.ts';
+import { type NewRun, requestDigest } from './start-run.ts';
+
+// Prepared: every submit that has a key asks it.
+const selectByKey = sql('SELECT id, request_digest FROM run WHERE actor = ? AND idempotency_key = ?');
+const keyedRow = z.object({ id: z.string(), request_digest: z.string().nullable() });
 
 /**
  * The run an earlier request of the same actor made under this key.
@@ -10,24 +17,10 @@ import { keyedOrigin, type NewRun, requestDigest } from './start-run.ts';
 export async function findByKey(engine: Engine, request: NewRun): Promise<RunId | undefined> {
   const key = request.idempotencyKey;
   if (key === undefined) return undefined;
-  const row = await engine.store.read((tx) =>
-    tx.db
-      .selectFrom('run')
-      .select(['id', 'request_digest'])
-      .where('actor', '=', request.actor)
-      .where('idempotency_key', '=', key)
-      .executeTakeFirst(),
-  );
+  const [row] = parseRows(keyedRow, await engine.store.select(selectByKey, [request.actor, key]));
   if (row === undefined) return undefined;
-  const input = engine.redact.json(request.input).value;
-  const asked = requestDigest({
-    workflow: request.workflow.name,
-    input,
-    tasks: request.tasks,
-    origin: keyedOrigin(request.origin),
-    ...(request.priority === undefined ? {} : { priority: request.priority }),
-  });
-  if (row.request_digest === asked) return parseId('run', row.id);
+  if (row.request_digest === requestDigest(request, engine.redact.json(request.input).value))
+    return parseId('run', row.id);
   throw new WaybillError(
     'idempotency_key_reused',
     `the key ${JSON.stringify(key)} was used for another request, which made ${row.id}`,

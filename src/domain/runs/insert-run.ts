@@ -1,7 +1,5 @@
 import { WaybillError } from '../../contract/errors.ts';
 import type { Digest, RunId } from '../../contract/ids.ts';
-import type { JsonValue } from '../../contract/json.ts';
-import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import { chainStart } from '../../platform/chain/chain.ts';
 import type { Micros } from '../../platform/clock/clock.ts';
 import { makeRunId } from '../../platform/ids/make-id.ts';
@@ -22,6 +20,7 @@ export interface InsertedRun {
 
 /**
  * Writes a run with its first event, its input and what it shares in one commit; durable before it returns.
+ * @param input in canonical JSON
  * @param rows the statements for the run's own row, and for what belongs beside it, once id and digest are known
  * @param next what follows the first event in the same commit
  */
@@ -29,7 +28,7 @@ export async function insertRun(
   engine: Engine,
   request: Pick<NewRun, 'actor' | 'origin' | 'idempotencyKey'>,
   first: EventDraft,
-  input: JsonValue,
+  input: string,
   rows: (run: InsertedRun) => readonly OperationStatement[],
   next: (run: InsertedRun) => readonly OperationStatement[] = () => [],
 ): Promise<InsertedRun> {
@@ -46,7 +45,7 @@ export async function insertRun(
           lane: runId,
           change: [
             ...rows(run),
-            { sql: statements.insertRunInput, rows: [[runId, canonicalJson(input)]] },
+            { sql: statements.insertRunInput, rows: [[runId, input]] },
             { sql: statements.insertEvent, rows: [[runId, 1, first.type, body, digest]] },
             ...originRows(runId, request.origin, now),
             ...next(run),

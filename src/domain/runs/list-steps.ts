@@ -3,6 +3,7 @@ import type { Receipt } from '../../contract/evidence.ts';
 import type { RunId } from '../../contract/ids.ts';
 import type { PendingStep } from './execution/replay.ts';
 import { pendingOf, readRunRow } from './load-run.ts';
+import { sharedReceipts } from './shared-receipts.ts';
 import type { Looking } from './show-run.ts';
 import { isTerminal, readState } from './states.ts';
 import { parseReceipt } from './steps/receipt.ts';
@@ -30,18 +31,7 @@ export async function listSteps(
   const until = from + filter.limit;
   return engine.store.read(async (tx) => {
     const run = await readRunRow(tx, runId);
-    const shared = await tx.db
-      .selectFrom('shared_receipt')
-      .innerJoin('receipt', (join) =>
-        join
-          .onRef('receipt.run', '=', 'shared_receipt.origin_run')
-          .onRef('receipt.number', '=', 'shared_receipt.number'),
-      )
-      .select('receipt.body')
-      .where('shared_receipt.run', '=', runId)
-      .orderBy('shared_receipt.origin_run')
-      .orderBy('shared_receipt.number')
-      .execute();
+    const shared = await sharedReceipts(tx, runId);
     const all = shared.length + run.receipts;
     const own =
       until <= shared.length

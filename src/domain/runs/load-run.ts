@@ -9,6 +9,7 @@ import type { PendingStep, RecordedReceipt } from './execution/replay.ts';
 import { sql } from './ledger/statements.ts';
 import { type RemovedRun, readRemovedRun, removedRun, runRemoved } from './retention/removed-run.ts';
 import { parseRows, runRow } from './rows.ts';
+import { sharedReceipts } from './shared-receipts.ts';
 import { parseReceipt } from './steps/receipt.ts';
 import type { PendingStepTable, RunTable } from './tables.ts';
 
@@ -88,16 +89,7 @@ export async function loadUnbegun(store: Store, runId: RunId): Promise<LoadedRun
 /** The receipts of a run, its own and those it shares, each in the order of their numbers. */
 export async function readReceipts(tx: ReadTx, runId: RunId): Promise<RecordedReceipt[]> {
   const own = await tx.db.selectFrom('receipt').select('body').where('run', '=', runId).orderBy('number').execute();
-  const shared = await tx.db
-    .selectFrom('shared_receipt')
-    .innerJoin('receipt', (join) =>
-      join.onRef('receipt.run', '=', 'shared_receipt.origin_run').onRef('receipt.number', '=', 'shared_receipt.number'),
-    )
-    .select('receipt.body')
-    .where('shared_receipt.run', '=', runId)
-    .orderBy('shared_receipt.origin_run')
-    .orderBy('shared_receipt.number')
-    .execute();
+  const shared = await sharedReceipts(tx, runId);
   return [
     ...shared.map(({ body }) => ({ receipt: parseReceipt(body), shared: true })),
     ...own.map(({ body }) => ({ receipt: parseReceipt(body), shared: false })),

@@ -1,14 +1,17 @@
 import { WaybillError } from '../../contract/errors.ts';
 import type { JsonObject, JsonValue } from '../../contract/json.ts';
 import type { AnyWorkflow } from '../../contract/workflow.ts';
-import { asStored } from '../../platform/canonical-json/as-stored.ts';
+import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 import type { Engine } from './engine.ts';
 import type { RunOrigin } from './start-run.ts';
 import { keepOutputs } from './steps/receipt.ts';
 
 /** What was asked for, as it is stored: checked and redacted. */
 export interface RequestFacts {
+  /** Read back from its text, as `asStored` does: what a workflow sees before and after a crash is the same. */
   readonly input: JsonValue;
+  /** The input in canonical JSON: what is stored and hashed. */
+  readonly text: string;
   /** The part of the first event that says what was asked for. */
   readonly data: JsonObject;
 }
@@ -35,8 +38,11 @@ export async function requestFacts(
     });
   }
   const kept = await keepOutputs(value, engine.blobs);
+  const text = canonicalJson(value);
+  const input: JsonValue = JSON.parse(text);
   return {
-    input: asStored(value),
+    input,
+    text,
     data: {
       workflow: workflow.name,
       tasks: [...tasks],

@@ -7,6 +7,7 @@ import { sql } from './ledger/statements.ts';
 import { missingRun, type RunRow, readRunRow } from './load-run.ts';
 import { eventRow, linkRow, parseRows, pendingRow, runRow } from './rows.ts';
 import { runState } from './run-states.ts';
+import { sharedReceipts } from './shared-receipts.ts';
 import { parseReceipt } from './steps/receipt.ts';
 
 /** What looking at runs needs of the engine. */
@@ -48,18 +49,7 @@ export async function findRun(store: Store, runId: RunId): Promise<RunRow> {
 export async function listReceipts(engine: Pick<Looking, 'store'>, runId: RunId): Promise<ListedReceipt[]> {
   return engine.store.read(async (tx) => {
     await readRunRow(tx, runId);
-    const shared = await tx.db
-      .selectFrom('shared_receipt')
-      .innerJoin('receipt', (join) =>
-        join
-          .onRef('receipt.run', '=', 'shared_receipt.origin_run')
-          .onRef('receipt.number', '=', 'shared_receipt.number'),
-      )
-      .select(['receipt.body', 'receipt.digest'])
-      .where('shared_receipt.run', '=', runId)
-      .orderBy('shared_receipt.origin_run')
-      .orderBy('shared_receipt.number')
-      .execute();
+    const shared = await sharedReceipts(tx, runId);
     const own = await tx.db
       .selectFrom('receipt')
       .select(['body', 'digest'])

@@ -43,21 +43,16 @@ export interface CreatedRun {
   readonly input: JsonValue;
 }
 
-/** What a key stands for: another request under the same key is refused. */
-export function requestDigest(
-  request: Pick<NewRun, 'input' | 'tasks' | 'priority'> & { readonly workflow: string; readonly origin: JsonValue },
-): Digest {
-  const { workflow, input, tasks, origin, priority = 0 } = request;
-  return digestOf(canonicalJson({ workflow, input, tasks, origin, ...(priority === 0 ? {} : { priority }) }));
+/** What a key stands for: another request under the same key is refused. The input is the one that is stored. */
+export function requestDigest({ workflow, tasks, origin, priority = 0 }: NewRun, input: JsonValue): Digest {
+  const asked = { workflow: workflow.name, input, tasks, origin: keyedOrigin(origin) };
+  return digestOf(canonicalJson(priority === 0 ? asked : { ...asked, priority }));
 }
 
 /** The two columns of a request's key; both null without one. */
 export function keyColumns(request: NewRun, input: JsonValue): readonly [string | null, Digest | null] {
-  const key = request.idempotencyKey ?? null;
-  if (key === null) return [null, null];
-  const { workflow, tasks, priority, origin } = request;
-  const asked = { workflow: workflow.name, input, tasks, origin: keyedOrigin(origin) };
-  return [key, requestDigest(priority === undefined ? asked : { ...asked, priority })];
+  const key = request.idempotencyKey;
+  return key === undefined ? [null, null] : [key, requestDigest(request, input)];
 }
 
 /** Where we are in the correlation tree, as members of an event. */
@@ -76,7 +71,7 @@ export async function createRun(engine: Engine, request: NewRun): Promise<Create
   const asked = await requestFacts(engine, request);
   const { snapshot, data, also } = await startFacts(engine, workflow, { mode, input: asked.input });
   const first = { type: 'run.started', ...tracedFields(), data: { ...asked.data, ...data } } as const;
-  const { runId, digest, root } = await insertRun(engine, request, first, asked.input, (run) => {
+  const { runId, digest, root } = await insertRun(engine, request, first, asked.text, (run) => {
     const now = run.createdAt;
     const row = [
       ...[run.runId, workflow.name, canonicalJson(request.tasks), 'running', request.actor, run.root, mode],
@@ -89,6 +84,6 @@ export async function createRun(engine: Engine, request: NewRun): Promise<Create
 }
 
 /** What of an origin belongs to the request a key names; its receipts follow from the rest. */
-export function keyedOrigin(origin: RunOrigin | undefined): JsonValue {
+function keyedOrigin(origin: RunOrigin | undefined): JsonValue {
   return origin === undefined ? null : { runId: origin.runId, kind: origin.kind, from: origin.from };
 }

@@ -17,8 +17,6 @@ export interface HttpParts {
   readonly tokens: Tokens;
   /** Makes the run durable and wakes the worker. */
   readonly submit: (request: SubmitRequest) => Promise<Submitted>;
-  /** Wakes the worker after something else put a run into the queue. */
-  readonly wake: () => void;
   readonly readiness: () => Promise<Readiness>;
   /** What the worker of this process does now. */
   readonly worker: () => { readonly held: number; readonly draining: boolean };

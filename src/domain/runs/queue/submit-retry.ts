@@ -1,4 +1,5 @@
 import type { RunId } from '../../../contract/ids.ts';
+import { modeOf } from '../begin-run.ts';
 import type { Engine } from '../engine.ts';
 import { findByKey } from '../find-by-key.ts';
 import { findWorkflow } from '../find-workflow.ts';
@@ -36,7 +37,6 @@ export async function submitRetry(
   });
   if (earlier !== undefined) return { runId: earlier, created: false, createdAt: null, claimed: null };
   const origin = await retryOrigin(engine, loaded, options);
-  const mode = loaded.row.snapshot_mode;
-  const snapshot = mode === 'none' || mode === 'content' ? mode : 'list';
+  const snapshot = modeOf(loaded.row.snapshot_mode);
   return submitRun(engine, limits, { ...keyed, workflow, tool, priority: 0, origin, snapshot });
 }

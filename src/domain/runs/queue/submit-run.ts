@@ -75,7 +75,7 @@ export async function submitRun(
   const first = {
     type: 'run.queued',
     ...tracedFields(),
-    data: { ...asked.data, inputDigest: digestOf(canonicalJson(asked.input)), tool, priority },
+    data: { ...asked.data, inputDigest: digestOf(asked.text), tool, priority },
   } as const;
   const begins = options.hold && mode === 'none' && run.origin === undefined;
   const facts = begins ? await startFacts(engine, workflow, { mode, input: asked.input }) : null;
@@ -105,7 +105,7 @@ export async function submitRun(
           };
       return [{ sql: statements.insertQueuedRun, rows: [row] }, queued];
     };
-    made = await insertRun(engine, run, first, asked.input, rows, begin);
+    made = await insertRun(engine, run, first, asked.text, rows, begin);
   } catch (error) {
     // Of two equal requests at once one inserted first: the other finds its run.
     const winner = request.idempotencyKey === undefined ? undefined : await findByKey(engine, run);

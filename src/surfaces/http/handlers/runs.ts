@@ -94,12 +94,10 @@ export function runHandlers({ parts, drain }: HttpContext) {
         const { maxQueue } = parts.configuration.daemon;
         const options = { actor, reason, acceptDrift, ...keyOf(headers) };
         const retried = await submitRetry(engine, { maxQueue }, runId, options);
-        parts.wake();
         const run = await outlineRun(engine, retried.runId);
         return retried.created ? made(run) : replayed(run);
       }
       await enqueueRun(engine, runId, { actor, acceptDrift });
-      parts.wake();
       return found(await outlineRun(engine, runId));
     }),
 

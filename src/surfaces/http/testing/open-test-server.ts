@@ -154,7 +154,6 @@ async function startDaemon(world: TestWorld, options: TestServerOptions) {
       if (submitted.claimed !== null) void runs.work(submitted.claimed).catch(() => {});
       return submitted;
     },
-    wake: () => {},
     readiness: async () => {
       await queueCounts(engine.store);
       return { ready: true, dependencies: [{ name: 'store', ready: true, reason: null }] };
