@@ -1,35 +1,17 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../test/postgres/test-database.ts';
+import { bothStores, dropDatabases } from '../../test/support/both-stores.ts';
 import type { RunId } from '../contract/ids.ts';
 import { PassSchedule } from '../domain/runs/retention/pass-schedule.ts';
 import { dayInMicros, onStore, openAgedWorld, rowsOf } from '../domain/runs/testing/aged-runs.ts';
-import { runTables, type TestWorldOptions } from '../domain/runs/testing/engine.ts';
 import { until } from '../domain/runs/testing/look.ts';
 import type { ErrorStore } from '../platform/envelopes/error-store.ts';
 import { testEmitters } from '../platform/envelopes/fixtures/test-emitters.ts';
 import { openErrorStore } from '../platform/envelopes/open-error-store.ts';
 import { spanWriter } from '../platform/envelopes/span-writer.ts';
-import { openPostgresStore } from '../platform/store/postgres/open.ts';
 import { RetentionWorker, type RetentionWorkerParts } from './retention.ts';
 import { runRetention } from './run-retention.ts';
 
-type Where = () => Promise<Pick<TestWorldOptions, 'openStore'>>;
-const databases: TestDatabase[] = [];
-afterAll(() => Promise.all(databases.map((database) => database.drop())));
-const engines: readonly (readonly [string, Where])[] = [
-  ['SQLite', async () => ({})],
-  [
-    'PostgreSQL',
-    async () => {
-      const database = await testDatabase();
-      databases.push(database);
-      const { connection } = database;
-      const role = `program_${connection.database}`;
-      return { openStore: () => openPostgresStore({ connection, migrations: runTables(), role, poolSize: 4 }) };
-    },
-  ],
-];
-
+afterAll(dropDatabases);
 type Aged = Awaited<ReturnType<typeof openAgedWorld>>;
 const hour = dayInMicros / 24;
 const retention = { runDays: 30, runCount: null, envelopeDays: 20 };
@@ -102,7 +84,7 @@ async function fill(aged: Aged): Promise<{ readonly errors: ErrorStore; readonly
   return { errors: openErrorStore(aged.store, 'ws_aged'), old, kept };
 }
 
-describe.each(engines)('retention on %s', (_, where) => {
+describe.each(bothStores)('retention on %s', (_, where) => {
   test('F33 D25 the daily pass removes envelopes, spans and runs past their time, and says what, how many and why', async () => {
     await using aged = await openAgedWorld(await where());
     const { errors, old, kept } = await fill(aged);

@@ -14,6 +14,7 @@ export const bothStores: readonly (readonly [string, () => Promise<Pick<TestWorl
       const database = await testDatabase();
       databases.push(database);
       const { connection } = database;
+      // As a role that owns nothing: what the program may do is a part of what is the same.
       const role = `program_${connection.database}`;
       const migrations = [...runTables(), ...workspaceMigrations()];
       return { openStore: () => openPostgresStore({ connection, migrations, role, poolSize: 4 }) };

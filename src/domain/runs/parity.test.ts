@@ -1,39 +1,20 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../../test/postgres/test-database.ts';
+import { bothStores, dropDatabases } from '../../../test/support/both-stores.ts';
 import { defineWorkflow } from '../../contract/define.ts';
-import { openPostgresStore } from '../../platform/store/postgres/open.ts';
 import { loadRun } from './load-run.ts';
 import { requestRun } from './requests.ts';
-import { openTestWorld, runTables, type TestWorld, type TestWorldOptions } from './testing/engine.ts';
+import { openTestWorld, type TestWorld } from './testing/engine.ts';
 import { eventsOf, until } from './testing/look.ts';
 import { runAndDie, substance } from './testing/run-and-die.ts';
 
 // The engine gives the same answers and the same errors on both stores: what differs between them (locks, lanes,
 // triggers, conflicts) is met here by whole runs.
 const actor = 'me';
-const databases: TestDatabase[] = [];
-afterAll(() => Promise.all(databases.map((database) => database.drop())));
+afterAll(dropDatabases);
 
-type Where = () => Promise<Pick<TestWorldOptions, 'openStore'>>;
-
-const engines: readonly (readonly [string, Where])[] = [
-  ['SQLite', async () => ({})],
-  [
-    'PostgreSQL',
-    async () => {
-      const database = await testDatabase();
-      databases.push(database);
-      const { connection } = database;
-      // As a role that owns nothing: what the program may do is a part of what is the same.
-      const role = `program_${connection.database}`;
-      return { openStore: () => openPostgresStore({ connection, migrations: runTables(), role, poolSize: 4 }) };
-    },
-  ],
-];
-
-describe.each(engines)('the engine on %s', (_, where) => {
+describe.each(bothStores)('the engine on %s', (_, where) => {
   test('R19 a run crashed after each of its commits ends as one that was left alone', { timeout: 60_000 }, async () => {
     const small = defineWorkflow('small', async (run) => {
       const seen = await run.agent('worker', { action: 'write' });

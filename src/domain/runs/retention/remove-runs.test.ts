@@ -3,9 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../../../test/postgres/test-database.ts';
+import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { parseId, type RunId } from '../../../contract/ids.ts';
-import { openPostgresStore } from '../../../platform/store/postgres/open.ts';
 import { writeBundle } from '../evidence/bundle.ts';
 import { importBundle } from '../evidence/import-bundle.ts';
 import { verifyRun } from '../evidence/verify.ts';
@@ -14,28 +13,11 @@ import { readEvents } from '../ledger/read-events.ts';
 import { requestRun } from '../requests.ts';
 import { showRun } from '../show-run.ts';
 import { dayInMicros, onStore, openAgedWorld, rowsOf, tablesOfRun } from '../testing/aged-runs.ts';
-import { runTables, type TestWorldOptions } from '../testing/engine.ts';
 import { type RemoveRunsRequest, removeRuns } from './remove-runs.ts';
 import { removedRun } from './removed-run.ts';
 import type { RunBlocker } from './run-blocker.ts';
 
-type Where = () => Promise<Pick<TestWorldOptions, 'openStore'>>;
-const databases: TestDatabase[] = [];
-afterAll(() => Promise.all(databases.map((database) => database.drop())));
-const engines: readonly (readonly [string, Where])[] = [
-  ['SQLite', async () => ({})],
-  [
-    'PostgreSQL',
-    async () => {
-      const database = await testDatabase();
-      databases.push(database);
-      const { connection } = database;
-      const role = `program_${connection.database}`;
-      return { openStore: () => openPostgresStore({ connection, migrations: runTables(), role, poolSize: 4 }) };
-    },
-  ],
-];
-
+afterAll(dropDatabases);
 type Aged = Awaited<ReturnType<typeof openAgedWorld>>;
 
 const keeping = (limits: Partial<RemoveRunsRequest>): RemoveRunsRequest => ({
@@ -65,7 +47,7 @@ async function follow(aged: Aged, runId: RunId, since: number) {
   }
 }
 
-describe.each(engines)('retention of runs on %s', (name, where) => {
+describe.each(bothStores)('retention of runs on %s', (name, where) => {
   test('D25 what is past its time goes whole, the rest stays whole; followers are told of the gap, blockers by name', async () => {
     await using aged = await openAgedWorld(await where());
     const { store, process } = aged;

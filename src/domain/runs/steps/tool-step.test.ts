@@ -1,37 +1,22 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../../../test/postgres/test-database.ts';
+import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { defineWorkflow } from '../../../contract/define.ts';
 import { WaybillError } from '../../../contract/errors.ts';
 import { isJsonObject, type JsonValue } from '../../../contract/json.ts';
 import type { ToolCall } from '../../../contract/tool.ts';
-import { openPostgresStore } from '../../../platform/store/postgres/open.ts';
 import { loadRun } from '../load-run.ts';
 import type { CommandControl, CommandPort } from '../ports.ts';
 import { requestRun } from '../requests.ts';
-import { openTestWorld, runTables, type TestProcess, type TestWorldOptions } from '../testing/engine.ts';
+import { openTestWorld, type TestProcess, type TestWorldOptions } from '../testing/engine.ts';
 import { eventsOf, until } from '../testing/look.ts';
 import { type MemoryTool, memoryTools } from '../testing/memory-tools.ts';
 import { runAndDie, substance } from '../testing/run-and-die.ts';
 import { toolWorkflow } from '../workflows/tool.ts';
 
 const actor = 'me';
-const databases: TestDatabase[] = [];
-afterAll(() => Promise.all(databases.map((database) => database.drop())));
-
-const engines: readonly (readonly [string, () => Promise<Pick<TestWorldOptions, 'openStore'>>])[] = [
-  ['SQLite', async () => ({})],
-  [
-    'PostgreSQL',
-    async () => {
-      const database = await testDatabase();
-      databases.push(database);
-      const { connection } = database;
-      return { openStore: () => openPostgresStore({ connection, migrations: runTables(), poolSize: 4 }) };
-    },
-  ],
-];
+afterAll(dropDatabases);
 
 /** A command port whose program prints this for its input, in pieces of five bytes. */
 function printing(answer: (stdin: string, control: CommandControl) => string | Promise<string>): CommandPort['run'] {
@@ -60,7 +45,7 @@ const double: MemoryTool = {
   outputProblems: (output) => (isJsonObject(output) ? [] : [{ path: '', message: 'must be object' }]),
 };
 
-describe.each(engines)('tools on %s', (_, where) => {
+describe.each(bothStores)('tools on %s', (_, where) => {
   test('the output of a tool is that of its run; the step says which description it used', async () => {
     await using world = await openTestWorld({
       ...(await where()),
