@@ -3,7 +3,7 @@ import { traverseContractProcedures } from '@orpc/server';
 import { z } from 'zod';
 import { contract } from '../../src/contract/api/contract.ts';
 import { type PlainRoute, plainRoutes } from '../../src/contract/api/plain-routes.ts';
-import { type Role, roles } from '../../src/contract/api/role.ts';
+import { type RouteRole, routeRoles } from '../../src/contract/api/role.ts';
 import { type ErrorCode, errorCodes } from '../../src/contract/errors.ts';
 
 /** One route of the HTTP surface, wherever it was declared. */
@@ -13,7 +13,7 @@ export interface Route {
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
-  readonly role: Role | 'open';
+  readonly role: RouteRole | 'open';
   /** The codes of its own work. */
   readonly problems: readonly ErrorCode[];
   readonly params?: z.ZodObject | undefined;
@@ -53,7 +53,7 @@ const procedureSchema = z.object({
     successStatus: z.int().default(200),
     outputStructure: z.enum(['compact', 'detailed']).default('compact'),
   }),
-  meta: z.object({ role: z.enum(roles), problems: z.array(codeSchema) }),
+  meta: z.object({ role: z.enum(routeRoles), problems: z.array(codeSchema) }),
   inputSchema: z.instanceof(z.ZodObject).optional(),
   outputSchema: z.instanceof(z.ZodObject),
 });

@@ -168,6 +168,36 @@ const configurationSchema = z
         envelopeDays: z.int().min(1).max(36_500).default(90),
       })
       .prefault({}),
+    /** What is published, and how long what leads to it is kept. */
+    registry: z
+      .strictObject({
+        /** Ids of the gates that must be green for a version to be published; none unless given. */
+        gates: z.array(z.string().min(1)).default([]),
+        /** A draft that is not published is removed after so long. */
+        draftDays: z.int().min(1).max(36_500).default(14),
+        /** An upload that is not finished is removed after so long. */
+        uploadHours: z.int().min(1).max(8_760).default(24),
+        /** How long the bytes of a tombstoned version are kept; its record is kept for ever. */
+        tombstoneDays: z.int().min(0).max(36_500).default(30),
+        /** What nothing refers to is collected only when it has lain there for so long. */
+        graceHours: z.int().min(1).max(8_760).default(24),
+        maxBlobBytes: z
+          .int()
+          .min(1)
+          .max(2 ** 50)
+          .default(16 * 2 ** 30),
+      })
+      .prefault({}),
+    /** Where news of releases are sent. */
+    webhooks: z
+      .strictObject({
+        /** Hosts inside private networks that may be told, as `HOST` or `HOST:PORT`; everything else private is refused. */
+        allowPrivate: z.array(z.string().min(1)).default([]),
+        /** Tries of one delivery before it is dead and waits for a redelivery by hand. */
+        maxAttempts: z.int().min(1).max(100).default(8),
+        timeoutMs: milliseconds.default(10_000),
+      })
+      .prefault({}),
     /** Further facts a run records about where it comes from. */
     provenance: z.strictObject({ hostHash: z.boolean().default(false) }).prefault({}),
     /** The test result a builder must give: names of tests that may fail. */
@@ -261,6 +291,19 @@ export interface Configuration {
     readonly runDays: number | null;
     readonly runCount: number | null;
     readonly envelopeDays: number;
+  };
+  readonly registry: {
+    readonly gates: readonly string[];
+    readonly draftDays: number;
+    readonly uploadHours: number;
+    readonly tombstoneDays: number;
+    readonly graceHours: number;
+    readonly maxBlobBytes: number;
+  };
+  readonly webhooks: {
+    readonly allowPrivate: readonly string[];
+    readonly maxAttempts: number;
+    readonly timeoutMs: number;
   };
   readonly provenance: { readonly hostHash: boolean };
   readonly tests: { readonly allowedFailures: readonly string[] };

@@ -15,6 +15,12 @@ export const idShapes = {
   digest: /^sha256:[0-9a-f]{64}$/,
   idempotencyKey: /^ik:[0-9a-f]{64}$/,
   snapshot: /^snap-[0-9a-f]{12}$/,
+  package: /^pkg_[0-9a-f]{16}$/,
+  version: /^ver_[0-9a-f]{16}$/,
+  upload: /^upl_[0-9a-f]{32}$/,
+  webhook: /^wh_[0-9a-f]{16}$/,
+  /** A repo's key: what stands in its address. */
+  repo: /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/,
   /** Names of agents, workflows and steps: what a person types and a folder may be named after. */
   name: /^[A-Za-z][A-Za-z0-9._-]{0,127}$/,
   traceId: /^(?!0{32})[0-9a-f]{32}$/,
@@ -30,6 +36,9 @@ export type TaskId = Id<'task'>;
 export type Digest = Id<'digest'>;
 export type IdempotencyKey = Id<'idempotencyKey'>;
 export type SnapshotId = Id<'snapshot'>;
+export type PackageId = Id<'package'>;
+export type VersionId = Id<'version'>;
+export type RepoKey = Id<'repo'>;
 
 /** True when `text` has the shape of an id of this kind. */
 export function isId<K extends IdKind>(kind: K, text: unknown): text is Id<K> {

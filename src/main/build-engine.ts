@@ -4,6 +4,7 @@ import type { Configuration } from '../contract/configuration.ts';
 import type { Engine, FailureReport } from '../domain/runs/engine.ts';
 import type { ToolPort } from '../domain/runs/ports.ts';
 import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
+import type { BlobStore } from '../platform/blobs/blob-store.ts';
 import type { ErrorCapture } from '../platform/envelopes/capture.ts';
 import type { Store } from '../platform/store/store.ts';
 import { configuredSecrets } from './configured-secrets.ts';
@@ -16,6 +17,7 @@ export interface EngineParts {
   readonly store: Store;
   readonly capture: ErrorCapture;
   readonly tools: ToolPort;
+  readonly blobs: BlobStore;
   /** The secret key of this workspace. */
   readonly key: Uint8Array;
 }
@@ -32,7 +34,6 @@ export async function buildEngine(parts: EngineParts): Promise<Engine> {
     agents,
     snapshots,
     checkout,
-    blobs,
     redactor,
     literals,
     leases,
@@ -50,7 +51,6 @@ export async function buildEngine(parts: EngineParts): Promise<Engine> {
     import('../executors/agents/agent-port.ts'),
     import('../executors/snapshots/snapshot-port.ts'),
     import('../executors/checkout/checkout-port.ts'),
-    import('../platform/blobs/folder-blobs.ts'),
     import('../platform/redaction/redactor.ts'),
     import('../platform/redaction/secret-literals.ts'),
     import('../domain/runs/lease/lease-keeper.ts'),
@@ -75,7 +75,7 @@ export async function buildEngine(parts: EngineParts): Promise<Engine> {
     checkout: checkout.createCheckoutPort({ clock: systemClock }),
     tools: parts.tools,
     hostHash: configuration.provenance.hostHash ? hashes.hostHash(parts.key, hostname()) : null,
-    blobs: blobs.createFolderBlobs(join(data, 'blobs')),
+    blobs: parts.blobs,
     redact: redactor.createRedactor('ledger', [
       ...literals.secretLiterals(process.env),
       ...configuredSecrets(configuration),

@@ -14,7 +14,8 @@ export async function openProgram(workspace: Workspace, open: AsyncDisposableSta
     import('../surfaces/cli/papers.ts'),
     import('../workers/projector.ts'),
   ]);
-  const { engine, tools, configuration, capture, errorStore } = await openWorkspace(workspace, { store: null }, open);
+  const opened = await openWorkspace(workspace, { store: null }, open);
+  const { engine, tools, configuration, capture, errorStore, registry } = opened;
   const folder = join(dataFolder(workspace), 'runs');
   const projector = new Projector(engine, folder, {
     onProblem: (problem) => void capture.capture(problem, { layer: 'L5', component: 'projector' }),
@@ -27,6 +28,7 @@ export async function openProgram(workspace: Workspace, open: AsyncDisposableSta
     workspace,
     tools,
     evidence: projector,
+    registry,
     papers: createPapers(engine, actor, folder),
     runRetention: async (request) => {
       const { runRetention } = await import('../workers/run-retention.ts');

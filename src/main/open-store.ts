@@ -5,15 +5,8 @@ import type { Store } from '../platform/store/store.ts';
 
 /** Opens the store of a workspace, with the tables of every feature. */
 export async function openStore(workspace: Workspace, { store }: Pick<Configuration, 'store'>): Promise<Store> {
-  const [{ runMigrations }, { journalMigrations }, { envelopeMigrations }, { workspaceMigrations }] = await Promise.all(
-    [
-      import('../domain/runs/migrations.ts'),
-      import('../platform/journal/migrations.ts'),
-      import('../platform/envelopes/migrations.ts'),
-      import('../domain/workspace/migrations.ts'),
-    ],
-  );
-  const migrations = [...envelopeMigrations(), ...journalMigrations(), ...runMigrations(), ...workspaceMigrations()];
+  const { allMigrations } = await import('../domain/workspace/all-migrations.ts');
+  const migrations = allMigrations();
   if (store.engine === 'postgres') {
     const { openPostgresStore } = await import('../platform/store/postgres/open.ts');
     const { url, role } = store;

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { type Configuration, parseStore } from '../contract/configuration.ts';
+import type { Registry } from '../domain/registry/registry.ts';
 import type { Engine } from '../domain/runs/engine.ts';
 import type { ToolCatalog } from '../domain/workspace/tools/tool-catalog.ts';
 import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
+import type { BlobStore } from '../platform/blobs/blob-store.ts';
 import type { ErrorCapture } from '../platform/envelopes/capture.ts';
 import type { ErrorStore } from '../platform/envelopes/error-store.ts';
 import { buildEngine } from './build-engine.ts';
@@ -18,6 +20,8 @@ export interface OpenedWorkspace {
   readonly tools: ToolCatalog;
   readonly capture: ErrorCapture;
   readonly errorStore: ErrorStore;
+  /** Built when it is first asked for: most commands need none. */
+  readonly registry: () => Promise<Registry>;
 }
 
 /**
@@ -43,30 +47,46 @@ export async function openWorkspace(
       import('../platform/envelopes/span-writer.ts'),
       import('../domain/workspace/tools/tool-catalog.ts'),
     ]);
-    await sweep(workspace);
+    const blobs = await openBlobs(workspace);
     const errorStore = openErrorStore(store, workspaceId);
     await capture.attach(errorStore);
     spans.attach(spanWriter(store, workspaceId));
     const tools = createToolCatalog(workspace, configuration);
-    const engine = await buildEngine({ workspace, configuration, configDigest: digest, store, capture, tools, key });
+    const engine = await buildEngine({
+      workspace,
+      configuration,
+      configDigest: digest,
+      store,
+      capture,
+      tools,
+      key,
+      blobs,
+    });
     open.defer(async () => {
       await spans.flush();
       capture.detach();
       await store.close();
     });
-    return { workspace, configuration, engine, tools, capture, errorStore };
+    const registry = async () => {
+      const { buildRegistry } = await import('../domain/registry/build-registry.ts');
+      const { clock, host } = engine;
+      return buildRegistry({ store, clock, host, blobs, settings: configuration.registry });
+    };
+    return { workspace, configuration, engine, tools, capture, errorStore, registry };
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-/** Removes what writers that died left half-written. */
-async function sweep(workspace: Workspace): Promise<void> {
+/** The blobs of a workspace, rid of what writers that died left half-written. */
+async function openBlobs(workspace: Workspace): Promise<BlobStore> {
   const [{ createFolderBlobs }, { sweepTemporaryFiles }] = await Promise.all([
     import('../platform/blobs/folder-blobs.ts'),
     import('../platform/files/write-file-durably.ts'),
   ]);
   const data = dataFolder(workspace);
-  await Promise.all([createFolderBlobs(join(data, 'blobs')).sweep(), sweepTemporaryFiles(join(data, 'cache'))]);
+  const blobs = createFolderBlobs(join(data, 'blobs'));
+  await Promise.all([blobs.sweep(), sweepTemporaryFiles(join(data, 'cache'))]);
+  return blobs;
 }

@@ -56,6 +56,7 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     configuration,
     tools,
     tokens,
+    registry: await opened.registry(),
     submit: (request) => worker.submit(request),
     readiness: () => readiness(engine, worker),
     worker: () => worker.statistics,

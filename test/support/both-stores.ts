@@ -1,5 +1,5 @@
-import { runTables, type TestWorldOptions } from '../../src/domain/runs/testing/engine.ts';
-import { workspaceMigrations } from '../../src/domain/workspace/migrations.ts';
+import type { TestWorldOptions } from '../../src/domain/runs/testing/engine.ts';
+import { allMigrations } from '../../src/domain/workspace/all-migrations.ts';
 import { openPostgresStore } from '../../src/platform/store/postgres/open.ts';
 import { type TestDatabase, testDatabase } from '../postgres/test-database.ts';
 
@@ -16,8 +16,7 @@ export const bothStores: readonly (readonly [string, () => Promise<Pick<TestWorl
       const { connection } = database;
       // As a role that owns nothing: what the program may do is a part of what is the same.
       const role = `program_${connection.database}`;
-      const migrations = [...runTables(), ...workspaceMigrations()];
-      return { openStore: () => openPostgresStore({ connection, migrations, role, poolSize: 4 }) };
+      return { openStore: () => openPostgresStore({ connection, migrations: allMigrations(), role, poolSize: 4 }) };
     },
   ],
 ];

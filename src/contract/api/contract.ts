@@ -1,8 +1,7 @@
-import { oc } from '@orpc/contract';
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { receiptSchema } from '../evidence.ts';
-import type { Role } from './role.ts';
+import { detailed, idempotencyReplayedHeader, keyed, route } from './route.ts';
 import {
   answerApprovalSchema,
   approvalParams,
@@ -26,38 +25,13 @@ import { capabilitiesSchema } from './system.ts';
 import { madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
 import { toolDetailSchema, toolListSchema } from './tools.ts';
 
-/** What every route of the contract says of itself beside its shapes. */
-export interface RouteMeta {
-  /** The least a token must be allowed. */
-  readonly role: Role;
-  /** The codes its own work can answer; `problemsOfRoute` has those that come from what kind of route it is. */
-  readonly problems: readonly ErrorCode[];
-}
-
-/** Same caller, same key, same request: the same answer, and nothing is done again. */
-export const idempotencyKeyHeader = 'idempotency-key';
-export const idempotencyReplayedHeader = 'idempotency-replayed';
-
-// What may be left out is left out by callers of the client too: `prefault` makes it optional and changes no answer.
-const keyed = z
-  .looseObject({
-    [idempotencyKeyHeader]: z
-      .string()
-      .min(1)
-      .max(255)
-      .optional()
-      .describe('Makes repeating safe: the same key with the same request gets the first answer again.'),
-  })
-  .prefault({});
 const waiting = z.object({ waitMs }).prefault({});
-const route = (role: Role, ...problems: ErrorCode[]) => oc.$meta<RouteMeta>({ role, problems });
 const reading = (...problems: ErrorCode[]) => route('reader', ...problems);
 const writing = (...problems: ErrorCode[]) => route('writer', ...problems);
 const administrating = (...problems: ErrorCode[]) => route('admin', ...problems);
 const ofRun = ['run_not_found', 'run_removed'] as const satisfies ErrorCode[];
 const ofRequest = [...ofRun, 'idempotency_key_reused', 'holder_silent'] as const satisfies ErrorCode[];
 const ofSubmit = ['idempotency_key_reused', 'queue_full'] as const satisfies ErrorCode[];
-const detailed = { inputStructure: 'detailed' } as const;
 
 /** An answer whose status tells created (201) from replayed or unchanged (200). */
 const madeOrFound = z.object({

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { jsonValueSchema } from '../json-value.ts';
 import { eventsQuerySchema, ndjsonMediaType, sseMediaType, streamLineSchema } from './events.ts';
-import type { Role } from './role.ts';
+import type { RouteRole } from './role.ts';
 import { runParams } from './runs.ts';
 import { healthSchema, readinessSchema } from './system.ts';
 
@@ -15,7 +15,7 @@ export interface PlainRoute {
   readonly tag: string;
   readonly summary: string;
   /** `open`: no token is asked for. */
-  readonly role: Role | 'open';
+  readonly role: RouteRole | 'open';
   /** The codes its own work can answer, as in the contract. */
   readonly problems: readonly ErrorCode[];
   readonly params?: z.ZodObject;

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../errors.ts';
-import type { Role } from './role.ts';
+import type { RouteRole } from './role.ts';
 
 /** What decides which problems a route can answer beside its own. */
 export interface RouteInput {
-  readonly role: Role | 'open';
+  readonly role: RouteRole | 'open';
   /** Whether it takes anything that can be wrong: parameters, query, headers or a body. */
   readonly takesInput: boolean;
   readonly takesBody: boolean;

@@ -27,7 +27,7 @@ export interface InsertedRun {
 export async function insertRun(
   engine: Engine,
   request: Pick<NewRun, 'actor' | 'origin' | 'idempotencyKey'>,
-  first: EventDraft,
+  first: EventDraft & { readonly type: 'run.queued' | 'run.started' },
   input: string,
   rows: (run: InsertedRun) => readonly OperationStatement[],
   next: (run: InsertedRun) => readonly OperationStatement[] = () => [],

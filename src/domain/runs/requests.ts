@@ -190,7 +190,7 @@ async function keep(
     const audit = {
       at: row.created_at,
       actor: from.actor,
-      action: `run.${kind}.requested`,
+      action: `run.${kind}.requested` as const,
       resource: runId,
       outcome: 'succeeded' as const,
     };

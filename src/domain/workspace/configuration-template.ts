@@ -65,6 +65,12 @@ export default defineConfig({
   // How long finished runs are kept, by age and by number (null: for ever), and what is known of errors.
   // retention: { runDays: null, runCount: null, envelopeDays: 90 },
 
+  // What must be green before a version is published, and how long is kept what leads to one.
+  // registry: { gates: ['run-checks'], draftDays: 14, uploadHours: 24, tombstoneDays: 30, graceHours: 24 },
+
+  // Where news of releases may be sent: hosts in private networks only when they are named here.
+  // webhooks: { allowPrivate: [], maxAttempts: 8, timeoutMs: 10_000 },
+
   // Record a keyed hash of this machine's name with each run.
   // provenance: { hostHash: false },
 });

@@ -1,33 +1,18 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../../contract/errors.ts';
 import type { Digest } from '../../contract/ids.ts';
-import { DigestStream, digestOf, hexOf, parseDigest } from '../digests/digest.ts';
+import { DigestStream, digestOf, hexOf, ownDigest, parseDigest } from '../digests/digest.ts';
 import { systemCode } from '../files/file-write-failed.ts';
 import { makeFolder, syncFolder } from '../files/make-folder.ts';
 import { sweepTemporaryFiles, throughTemporaryFile } from '../files/temporary-file.ts';
+import type { BlobStore, StoredBlob } from './blob-store.ts';
 
 const blockBytes = 1 << 18;
 
-/** Bytes kept once each under their digest, in a folder: `<folder>/sha256/ab/<64 hex>`. */
-export interface FolderBlobs {
-  /** Durable when it resolves; bytes that are there already are checked, and written again if they went bad. */
-  put(bytes: Uint8Array): Promise<Digest>;
-  /**
-   * Copies a regular file in, in constant memory; resolves with what was really read.
-   * @throws WaybillError `file_read_failed`, `file_write_failed`
-   */
-  putFile(path: string): Promise<{ readonly digest: Digest; readonly size: number }>;
-  /** @throws WaybillError `blob_missing`, `blob_corrupt`, `file_read_failed` */
-  get(digest: Digest): Promise<Uint8Array>;
-  /** True when bytes lie under this digest; only `get` reads and checks them. */
-  has(digest: Digest): Promise<boolean>;
-  /** Removes what crashed writers left behind; run at start. Returns how many files. */
-  sweep(): Promise<number>;
-}
-
-export function createFolderBlobs(folder: string): FolderBlobs {
+/** A blob store in a folder: `<folder>/sha256/ab/<64 hex>`. */
+export function createFolderBlobs(folder: string): BlobStore {
   const base = join(folder, 'sha256');
   const shelfOf = (digest: Digest) => join(base, hexOf(parseDigest(digest)).slice(0, 2));
   const pathOf = (digest: Digest) => join(shelfOf(digest), hexOf(digest));
@@ -79,8 +64,40 @@ export function createFolderBlobs(folder: string): FolderBlobs {
     async has(digest) {
       return (await sizeOf(pathOf(digest))) !== undefined;
     },
+    async stat(digest) {
+      return storedAt(pathOf(digest), digest);
+    },
+    async *list() {
+      for (const shelf of await namesIn(base)) {
+        if (!/^[0-9a-f]{2}$/.test(shelf)) continue;
+        for (const name of await namesIn(join(base, shelf))) {
+          if (!/^[0-9a-f]{64}$/.test(name)) continue;
+          const stored = await storedAt(join(base, shelf, name), ownDigest(name));
+          if (stored !== null) yield stored;
+        }
+      }
+    },
     sweep: () => sweepTemporaryFiles(base),
   };
+}
+
+async function storedAt(path: string, digest: Digest): Promise<StoredBlob | null> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { digest, size, storedAt: Math.floor(mtimeMs * 1000) };
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw readFailed(path, error);
+  }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw readFailed(folder, error);
+  }
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

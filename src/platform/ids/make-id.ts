@@ -33,6 +33,10 @@ const prefixes = {
   incident: ['inc_', 8],
   decision: ['dec_', 16],
   gateRun: ['gr_', 16],
+  package: ['pkg_', 8],
+  version: ['ver_', 8],
+  upload: ['upl_', 16],
+  webhook: ['wh_', 8],
 } as const;
 
 export function makeId<K extends keyof typeof prefixes>(kind: K): Id<K> {

@@ -1,4 +1,5 @@
 import type { Insertable } from 'kysely';
+import type { AuditAction } from '../../contract/audit.ts';
 import type { JsonObject } from '../../contract/json.ts';
 import type { Micros } from '../clock/clock.ts';
 import { currentCorrelation } from '../correlation/correlation.ts';
@@ -12,12 +13,11 @@ import type { AuditTable } from './tables.ts';
  * Who did what to what, and how it ended. The record of a success is part of the change's own transaction; that of a
  * refusal or a failure is committed alone, before the answer is sent.
  */
-export interface AuditRecord<Action extends string = string> {
+export interface AuditRecord {
   readonly at: Micros;
   /** `local:<uid>` on the command line without a token. */
   readonly actor: string;
-  /** Each feature has a union of its own: `run.started`, `run.canceled` ... */
-  readonly action: Action;
+  readonly action: AuditAction;
   /** What it was done to: a run id, a package coordinate ... */
   readonly resource: string;
   readonly outcome: 'succeeded' | 'refused' | 'failed';

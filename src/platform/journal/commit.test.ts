@@ -64,7 +64,7 @@ const at = 1_700_000_000_000_000;
 const audit = (resource: string): AuditRecord => ({
   at,
   actor: 'local:0',
-  action: 'thing.made',
+  action: 'repo.made',
   resource,
   outcome: 'succeeded',
 });
@@ -124,7 +124,7 @@ describe.each([
       const { things, audits, events } = await found(name);
       expect(things).toBe(1);
       expect(audits).toMatchObject([
-        { at, actor: 'local:0', action: 'thing.made', outcome: 'succeeded', reason: null, details: null },
+        { at, actor: 'local:0', action: 'repo.made', outcome: 'succeeded', reason: null, details: null },
       ]);
       expect(audits[0]?.correlation_id).toBe(place.correlation);
       expect(events.map((row) => [row.aggregate_seq, row.payload, row.traceparent, row.delivered_at])).toEqual(

@@ -1,4 +1,4 @@
-import { idempotencyKeyHeader } from '../../contract/api/contract.ts';
+import { idempotencyKeyHeader } from '../../contract/api/route.ts';
 import { type Backoff, backoffMs, pause } from './backoff.ts';
 import { errorOfAnswer, isPassing, unreachable } from './client-error.ts';
 import type { Fetch } from './fetch.ts';

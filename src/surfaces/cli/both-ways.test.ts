@@ -52,6 +52,7 @@ beforeAll(async () => {
     tools,
     evidence: { follow: () => {}, finish: async () => {} },
     papers: { exportRun: notHere, importBundle: notHere, verifyRun: notHere },
+    registry: notHere,
     runRetention: notHere,
     close: async () => {},
   });

@@ -3,6 +3,7 @@ import type { MadeToken, Token } from '../../contract/api/tokens.ts';
 import type { ToolDetail, ToolList } from '../../contract/api/tools.ts';
 import type { LedgerEvent, Receipt, RunState, RunStateName } from '../../contract/evidence.ts';
 import type { JsonValue } from '../../contract/json.ts';
+import type { Registry } from '../../domain/registry/registry.ts';
 import type { RetentionReport } from '../../domain/runs/retention/retention-report.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
 import type { RunRow } from '../../views/runs.ts';
@@ -48,7 +49,15 @@ export interface OwnProgram extends Program {
   importBundle(file: string): Promise<Imported>;
   /** `key`: a public key (file or text) the signature must be of. */
   verifyRun(runId: string, key: string | null): Promise<VerifyReport>;
+  /** The registry of this workspace, and who acts on it. */
+  registry(): Promise<OwnRegistry>;
   runRetention(request: { readonly dryRun: boolean }): Promise<RetentionReport>;
+}
+
+/** What the commands of the registry call the domain with. */
+export interface OwnRegistry {
+  readonly registry: Registry;
+  readonly actor: string;
 }
 
 /** Through a running daemon, which works on what it is given. */

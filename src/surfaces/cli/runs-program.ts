@@ -1,6 +1,7 @@
 import type { Configuration } from '../../contract/configuration.ts';
 import { parseId, type RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
+import type { Registry } from '../../domain/registry/registry.ts';
 import type { Engine } from '../../domain/runs/engine.ts';
 import { followEvents } from '../../domain/runs/ledger/follow-events.ts';
 import { parseEvent, readEvents } from '../../domain/runs/ledger/read-events.ts';
@@ -30,6 +31,7 @@ export interface RunsProgramParts {
   readonly evidence: EvidenceFiles;
   /** Bundles and files, which need rooms a surface does not know. */
   readonly papers: Pick<OwnProgram, 'exportRun' | 'importBundle' | 'verifyRun'>;
+  readonly registry: () => Promise<Registry>;
   readonly runRetention: (request: { readonly dryRun: boolean }) => Promise<RetentionReport>;
   readonly close: () => Promise<void>;
 }
@@ -98,6 +100,7 @@ export function createRunsProgram(parts: RunsProgramParts): OwnProgram {
     receipt: async (text, number) => (await showReceipt(engine, parseId('run', text), number)).receipt,
     events: (text, { since, follow, signal }) => events(engine, parseId('run', text), since, follow, signal),
     ...papers,
+    registry: async () => ({ registry: await parts.registry(), actor }),
     runRetention: parts.runRetention,
     listTools: () => tools.list(),
     showTool: (id) => tools.detail(id),

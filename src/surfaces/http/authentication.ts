@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { mayActAs, type Role } from '../../contract/api/role.ts';
+import { mayActAs, type RouteRole } from '../../contract/api/role.ts';
 import { WaybillError } from '../../contract/errors.ts';
 import type { Caller, Tokens } from '../../domain/workspace/tokens/tokens.ts';
 
@@ -24,7 +24,7 @@ export async function authenticate(
 }
 
 /** @throws WaybillError `forbidden` */
-export function assertRole(caller: Caller, needed: Role): void {
+export function assertRole(caller: Caller, needed: RouteRole): void {
   if (mayActAs(caller.role, needed)) return;
   throw new WaybillError('forbidden', `this needs the role "${needed}"; the token has "${caller.role}"`, {
     hint: 'Ask for a token with a higher role.',

@@ -1,5 +1,6 @@
 import type { Readiness } from '../../contract/api/system.ts';
 import type { Configuration } from '../../contract/configuration.ts';
+import type { Registry } from '../../domain/registry/registry.ts';
 import type { Engine } from '../../domain/runs/engine.ts';
 import type { SubmitRequest, Submitted } from '../../domain/runs/queue/submit-run.ts';
 import type { Tokens } from '../../domain/workspace/tokens/tokens.ts';
@@ -15,6 +16,7 @@ export interface HttpParts {
   readonly configuration: Configuration;
   readonly tools: ToolCatalog;
   readonly tokens: Tokens;
+  readonly registry: Registry;
   /** Makes the run durable and wakes the worker. */
   readonly submit: (request: SubmitRequest) => Promise<Submitted>;
   readonly readiness: () => Promise<Readiness>;

@@ -77,7 +77,8 @@ export class Refusals {
 
   async #audit(actor: string, resource: string, reason: string, details: { readonly count?: number }): Promise<void> {
     const { engine, errors } = this.#parts;
-    const record = { at: engine.clock.now(), actor, action: 'request.refused', resource, reason, details };
+    const action = 'request.refused' as const;
+    const record = { at: engine.clock.now(), actor, action, resource, reason, details };
     try {
       await engine.store.submit({ statements: [auditStatement([{ ...record, outcome: 'refused' }])] });
     } catch (error) {

@@ -2,7 +2,7 @@ import type { AnyContractProcedure } from '@orpc/contract';
 import { traverseContractProcedures } from '@orpc/server';
 import { contract } from '../../contract/api/contract.ts';
 import { type PlainRoute, plainRoutes } from '../../contract/api/plain-routes.ts';
-import { roles } from '../../contract/api/role.ts';
+import { routeRoles } from '../../contract/api/role.ts';
 import { WaybillError } from '../../contract/errors.ts';
 
 /** A route as the contract or the table of plain routes declares it. */
@@ -29,7 +29,7 @@ export function declaredRoutes(): readonly DeclaredRoute[] {
 export function declarationOf(procedure: AnyContractProcedure): DeclaredRoute {
   const { route, meta } = procedure['~orpc'];
   const method = methods.find((each) => each === route.method);
-  const role = roles.find((each) => each === meta.role);
+  const role = routeRoles.find((each) => each === meta.role);
   if (method !== undefined && role !== undefined && route.path !== undefined && route.operationId !== undefined) {
     return { operationId: route.operationId, method, path: route.path, role };
   }

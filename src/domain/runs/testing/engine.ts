@@ -55,6 +55,8 @@ export interface TestWorldOptions {
   readonly clock?: Clock;
   /** Who holds leases; without it a process of this world, which lives until it dies. */
   readonly host?: HostPort;
+  /** Tables of further features, for the store in the world's folder. */
+  readonly migrations?: readonly Migration[];
   /** Opens the store; a SQLite file in the world's folder unless given. Called once a process. */
   readonly openStore?: () => Promise<Store>;
 }
@@ -90,7 +92,8 @@ export async function openTestWorld(options: TestWorldOptions = {}): Promise<Tes
   await mkdir(data);
   await mkdir(root);
   const databasePath = join(data, 'waybill.db');
-  const openStore = options.openStore ?? (() => openSqliteStore({ path: databasePath, migrations: runTables() }));
+  const migrations = [...runTables(), ...(options.migrations ?? [])];
+  const openStore = options.openStore ?? (() => openSqliteStore({ path: databasePath, migrations }));
   const living = new Set<string>();
   const stores: Store[] = [];
   return {

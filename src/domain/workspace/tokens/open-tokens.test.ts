@@ -74,7 +74,7 @@ describe.each([
     expect(await elsewhere.authenticate(made.token)).toBeNull();
     expect(await tokens.revoke(made.id, 'local:9')).toEqual(revoked);
     expect(await auditOf(made.id)).toEqual([
-      { actor: 'local:7', action: 'token.made', details: '{"name":"ci","role":"writer"}' },
+      { actor: 'local:7', action: 'token.issued', details: '{"name":"ci","role":"writer"}' },
       { actor: 'local:8', action: 'token.revoked', details: '{"name":"ci","role":"writer"}' },
     ]);
     expect(await tokens.list()).toContainEqual(revoked);

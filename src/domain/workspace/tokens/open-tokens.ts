@@ -101,7 +101,7 @@ export async function keepToken(
   const audit = {
     at: row.created_at,
     actor: by,
-    action: 'token.made',
+    action: 'token.issued',
     resource: row.id,
     outcome: 'succeeded',
     details: { name, role },

@@ -1,4 +1,4 @@
-import { idempotencyKeyHeader, idempotencyReplayedHeader } from '../../../contract/api/contract.ts';
+import { idempotencyKeyHeader, idempotencyReplayedHeader } from '../../../contract/api/route.ts';
 import { WaybillError } from '../../../contract/errors.ts';
 import { parseId, type RunId } from '../../../contract/ids.ts';
 import { describeRun } from '../../../domain/runs/describe-run.ts';

@@ -5,25 +5,25 @@ import { dirname, join } from 'node:path';
 import { type Role, roles } from '../../../contract/api/role.ts';
 import { type ConfigurationInput, parseConfiguration } from '../../../contract/configuration.ts';
 import type { ToolDescriptionInput } from '../../../contract/tool.ts';
+import { buildRegistry } from '../../../domain/registry/build-registry.ts';
 import { queueCounts } from '../../../domain/runs/queue/queue-counts.ts';
 import { submitRun } from '../../../domain/runs/queue/submit-run.ts';
 import {
   openTestWorld,
-  runTables,
   type TestProcess,
   type TestWorld,
   type TestWorldOptions,
 } from '../../../domain/runs/testing/engine.ts';
 import { toolWorkflow } from '../../../domain/runs/workflows/tool.ts';
-import { workspaceMigrations } from '../../../domain/workspace/migrations.ts';
+import { allMigrations } from '../../../domain/workspace/all-migrations.ts';
 import { openTokens } from '../../../domain/workspace/tokens/open-tokens.ts';
 import { createToolCatalog } from '../../../domain/workspace/tools/tool-catalog.ts';
+import { createFolderBlobs } from '../../../platform/blobs/folder-blobs.ts';
 import type { Span } from '../../../platform/correlation/span.ts';
 import { ErrorCapture } from '../../../platform/envelopes/capture.ts';
 import type { ErrorStore } from '../../../platform/envelopes/error-store.ts';
 import { openErrorStore } from '../../../platform/envelopes/open-error-store.ts';
 import { createRedactor } from '../../../platform/redaction/redactor.ts';
-import type { Migration } from '../../../platform/store/migrations.ts';
 import { openSqliteStore } from '../../../platform/store/sqlite/open.ts';
 import type { HttpParts, HttpServer, ListenOptions } from '../http-parts.ts';
 import { startHttpServer } from '../http-server.ts';
@@ -69,11 +69,6 @@ export interface TestServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** All tables the daemon has, for stores that a test opens itself. */
-export function daemonTables(): readonly Migration[] {
-  return [...runTables(), ...workspaceMigrations()];
-}
-
 const echo = { source: 'export default (input) => input;' };
 
 /** The real server over a real socket, on a test world: real store, tokens, tools and envelopes. */
@@ -81,7 +76,7 @@ export async function openTestServer(options: TestServerOptions = {}): Promise<T
   const { agents = {}, workflows = [] } = options;
   const box: { world?: TestWorld } = {};
   const openStore =
-    options.openStore ?? (() => openSqliteStore({ path: box.world?.databasePath ?? '', migrations: daemonTables() }));
+    options.openStore ?? (() => openSqliteStore({ path: box.world?.databasePath ?? '', migrations: allMigrations() }));
   const world = await openTestWorld({ agents, openStore, workflows: [toolWorkflow, ...workflows] });
   box.world = world;
   await writeTools(world.root, { echo, ...options.tools });
@@ -148,6 +143,13 @@ async function startDaemon(world: TestWorld, options: TestServerOptions) {
     configuration,
     tools,
     tokens: openTokens(engine.store, engine.clock),
+    registry: buildRegistry({
+      store: engine.store,
+      clock: engine.clock,
+      host: engine.host,
+      blobs: createFolderBlobs(join(world.data, 'blobs')),
+      settings: configuration.registry,
+    }),
     submit: async (request) => {
       const submitted = await submitRun(engine, { maxQueue }, request, { hold: works });
       // As the worker does: whoever submits does not wait for the work.
