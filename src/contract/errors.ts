@@ -70,6 +70,7 @@ export const errorCodes = {
   entry_not_found: 2,
   tag_not_found: 2,
   blob_not_found: 2,
+  blob_unavailable: 2,
   blob_unknown: 2,
   upload_not_found: 2,
   upload_offset_mismatch: 2,

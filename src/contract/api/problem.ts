@@ -53,6 +53,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   draft_expired: 409,
   manifest_missing: 409,
   blob_not_found: 409,
+  blob_unavailable: 409,
   upload_offset_mismatch: 409,
   digest_mismatch: 409,
   size_mismatch: 409,

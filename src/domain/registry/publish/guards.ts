@@ -1,0 +1,105 @@
+import { WaybillError } from '../../../contract/errors.ts';
+import type { Digest } from '../../../contract/ids.ts';
+import { formatTime, type Micros } from '../../../platform/clock/clock.ts';
+import type { GateStanding } from '../../gates/gate.ts';
+import type { ManifestProblem } from '../package-types/package-type.ts';
+import type { HeldEntry, VersionRow } from './read-content.ts';
+
+/** Each guard of a publish has a code of its own, and its error lists all that is missing. */
+
+export function versionNotFound(repo: string, versionId: string): WaybillError {
+  return new WaybillError('version_not_found', `there is no version ${versionId} in the repo ${repo}`, {
+    hint: `List what there is with: GET /v1/repos/${repo}/packages`,
+    details: { repo, versionId },
+  });
+}
+
+export function versionTombstoned({ versionId, digest }: VersionRow): WaybillError {
+  return new WaybillError('version_tombstoned', `${versionId} is tombstoned; its coordinate stays taken`, {
+    hint: 'Publish the next version.',
+    details: { versionId, digest },
+  });
+}
+
+export function versionConflict(versionId: string, expected: string, actual: string): WaybillError {
+  return new WaybillError('version_conflict', `${versionId} has the digest ${actual}, not ${expected}`, {
+    hint: 'The coordinate has, or was given meanwhile, other content: look at it, and publish the next version.',
+    details: { versionId, expected, actual },
+  });
+}
+
+/** @throws WaybillError `draft_expired` */
+export function assertNotExpired({ versionId, expiresAt }: VersionRow, now: Micros): void {
+  if (expiresAt === null || expiresAt > now) return;
+  throw new WaybillError('draft_expired', `the draft ${versionId} expired at ${formatTime(expiresAt)}`, {
+    hint: 'Make the draft again; its blobs are still there for a while.',
+    details: { versionId, expiredAt: formatTime(expiresAt) },
+  });
+}
+
+/** @throws WaybillError `draft_empty` */
+export function assertHasEntries({ versionId }: VersionRow, entries: readonly HeldEntry[]): void {
+  if (entries.length > 0) return;
+  throw new WaybillError('draft_empty', `the draft ${versionId} has no entries`, {
+    hint: 'Give it at least one file, then publish.',
+    details: { versionId },
+  });
+}
+
+/** @throws WaybillError `blob_not_found` with every digest its repo does not hold */
+export function assertBlobsInRepo({ repo }: VersionRow, entries: readonly HeldEntry[]): void {
+  const missing = [...new Set(entries.filter(({ held }) => !held).map(({ digest }) => digest))];
+  if (missing.length === 0) return;
+  throw new WaybillError('blob_not_found', `${missing.length} blobs of the draft are not in the repo ${repo}`, {
+    hint: 'Upload them to this repo, then publish again.',
+    details: { repo, missing },
+  });
+}
+
+/** @throws WaybillError `blob_unavailable` with every digest whose bytes are gone from the store */
+export function assertBlobsInStore(missing: readonly Digest[]): void {
+  if (missing.length === 0) return;
+  throw new WaybillError('blob_unavailable', `the bytes of ${missing.length} blobs of the draft are not in the store`, {
+    hint: 'Upload them again, then publish; `waybill fsck` says what else is missing.',
+    details: { missing },
+  });
+}
+
+/** @throws WaybillError `manifest_missing` */
+export function manifestMissing({ versionId }: VersionRow): WaybillError {
+  return new WaybillError('manifest_missing', `the draft ${versionId} has no manifest`, {
+    hint: 'Put one, then publish.',
+    details: { versionId },
+  });
+}
+
+/** @throws WaybillError `manifest_invalid` with every problem at its JSON pointer */
+export function assertManifestValid(problems: readonly ManifestProblem[]): void {
+  if (problems.length === 0) return;
+  const list = problems.map(({ pointer, message }) => `${pointer === '' ? 'the whole' : pointer} ${message}`);
+  throw new WaybillError('manifest_invalid', `the manifest does not fit: ${list.slice(0, 5).join('; ')}`, {
+    hint: 'Correct the manifest or the entries, then publish.',
+    details: { problems: problems.map(({ pointer, message }) => ({ pointer, message })) },
+  });
+}
+
+/** @throws WaybillError `gates_not_green` with every gate that is not, and why */
+export function assertGatesGreen(standings: readonly GateStanding[]): void {
+  const not = standings.filter(({ state }) => state !== 'green');
+  if (not.length === 0) return;
+  const list = not.map(({ gate, state, problems }) => {
+    const [first] = problems;
+    return `${gate} is ${state}${first === undefined ? '' : ` (${first.where}: ${first.message})`}`;
+  });
+  throw new WaybillError('gates_not_green', `not every required gate is green: ${list.join('; ')}`, {
+    hint: 'Mend what the gates found; their evidence is bound to the digest of the version.',
+    details: {
+      gates: not.map(({ gate, state, evidence, problems }) => ({
+        gate,
+        state,
+        evidence,
+        problems: problems.map(({ where, message }) => ({ where, message })),
+      })),
+    },
+  });
+}

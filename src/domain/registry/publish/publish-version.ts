@@ -1,0 +1,133 @@
+import { WaybillError } from '../../../contract/errors.ts';
+import { type Digest, parseId, type VersionId } from '../../../contract/ids.ts';
+import { parseDigest } from '../../../platform/digests/digest.ts';
+import type { LockedTx } from '../../../platform/store/store.ts';
+import { gateStandings } from '../../gates/gate-standings.ts';
+import type { Registry } from '../registry.ts';
+import { checkGates, type Found, lookAtDraft } from './before-publish.ts';
+import { versionConflict, versionNotFound, versionTombstoned } from './guards.ts';
+import { readVersionRow, type VersionRow } from './read-content.ts';
+import { recordAttempt } from './record-attempt.ts';
+import { type SignedAttestation, writePublished } from './write-published.ts';
+
+export interface PublishRequest {
+  readonly repo: string;
+  readonly versionId: VersionId;
+  /** What the version must be: another digest is refused, whether it is published already or still a draft. */
+  readonly expectedDigest?: Digest;
+  /** Signed for `expectedDigest`, and stored in the same transaction. */
+  readonly attestation?: SignedAttestation;
+}
+
+export interface PublishedVersion {
+  readonly versionId: VersionId;
+  readonly digest: Digest;
+  /** True when it was published before: nothing was done, no event was told. */
+  readonly idempotent: boolean;
+  readonly publishedAt: number;
+  readonly publishedBy: string;
+}
+
+/**
+ * Publishes a draft in one transaction: lock, guards, state, outbox event, audit record; all of it, or nothing but the
+ * audit record of the attempt. Of many at once one publishes, the others are told it is published.
+ * @throws WaybillError of the guard that refused (`version_not_found`, `version_tombstoned`, `version_conflict`,
+ * `draft_expired`, `draft_empty`, `blob_not_found`, `blob_unavailable`, `manifest_missing`, `manifest_invalid`,
+ * `policy_refused`, `gates_not_green`), or `store_*`
+ */
+export async function publishVersion(
+  registry: Registry,
+  request: PublishRequest,
+  by: string,
+): Promise<PublishedVersion> {
+  try {
+    return await publish(registry, request, by);
+  } catch (error) {
+    await recordAttempt(registry, request, by, error);
+    throw error;
+  }
+}
+
+async function publish(registry: Registry, request: PublishRequest, by: string): Promise<PublishedVersion> {
+  const { repo, versionId } = request;
+  const { store } = registry;
+  const looked = await store.read(async (tx) => {
+    const row = await readVersionRow(tx, repo, versionId, false);
+    if (row === undefined) throw versionNotFound(repo, versionId);
+    return row.state === 'draft' ? { row, found: await lookAtDraft(registry, tx, row) } : { row, found: null };
+  });
+  if (looked.found === null) return publishedBefore(looked.row, request);
+  // Files and gates take time: they are looked at before the lock, and what they said is held against the draft under it.
+  await checkGates(registry, looked.row, looked.found, by);
+  const missing = await missingBytes(registry, looked.found);
+  const published = await underLock(registry, looked.row.packageId, (tx) =>
+    publishLocked(registry, tx, { request, by, missing }),
+  );
+  if (!published.idempotent) {
+    store.hints.announce('outbox');
+    store.hints.announce('audit');
+  }
+  return published;
+}
+
+async function underLock<T>(registry: Registry, packageId: string, scope: (tx: LockedTx) => Promise<T>): Promise<T> {
+  return await registry.store.locked({ table: 'package', key: { id: packageId } }, scope);
+}
+
+interface Attempt {
+  readonly request: PublishRequest;
+  readonly by: string;
+  /** Blobs whose bytes were not in the store a moment ago. */
+  readonly missing: ReadonlySet<Digest>;
+}
+
+async function publishLocked(
+  registry: Registry,
+  tx: LockedTx,
+  { request, by, missing }: Attempt,
+): Promise<PublishedVersion> {
+  const { repo, versionId, expectedDigest } = request;
+  const row = await readVersionRow(tx, repo, versionId, registry.store.engine === 'postgres');
+  if (row === undefined) throw versionNotFound(repo, versionId);
+  if (row.state !== 'draft') return publishedBefore(row, request);
+  const found = await lookAtDraft(registry, tx, row, missing);
+  if (expectedDigest !== undefined && found.digest !== expectedDigest) {
+    throw versionConflict(versionId, expectedDigest, found.digest);
+  }
+  const { gates } = registry.settings;
+  const standings = await gateStandings(tx, gates, registry.gates, found.digest);
+  const at = registry.clock.now();
+  await writePublished(tx, { row, found, standings, attestation: request.attestation ?? null, at, by });
+  return { versionId, digest: found.digest, idempotent: false, publishedAt: at, publishedBy: by };
+}
+
+/** @throws WaybillError `version_tombstoned`, or `version_conflict` with both digests */
+function publishedBefore(row: VersionRow, { expectedDigest }: PublishRequest): PublishedVersion {
+  const { versionId, state, digest, publishedAt, publishedBy } = row;
+  if (state === 'tombstoned') throw versionTombstoned(row);
+  if (digest === null || publishedAt === null || publishedBy === null) {
+    throw new WaybillError('store_corrupt', `${versionId} is published without a digest`, {
+      hint: 'Run `waybill fsck`, and restore the store from a backup.',
+      details: { versionId },
+    });
+  }
+  if (expectedDigest !== undefined && expectedDigest !== digest)
+    throw versionConflict(versionId, expectedDigest, digest);
+  return {
+    versionId: parseId('version', versionId),
+    digest: parseDigest(digest),
+    idempotent: true,
+    publishedAt,
+    publishedBy,
+  };
+}
+
+/** The blobs of a draft whose bytes do not lie in the store with the size they must have. */
+async function missingBytes({ blobs }: Registry, { entries }: Found): Promise<ReadonlySet<Digest>> {
+  const sizes = new Map(entries.map(({ digest, size }) => [digest, size]));
+  const missing = new Set<Digest>();
+  for (const [digest, size] of sizes) {
+    if ((await blobs.stat(digest))?.size !== size) missing.add(digest);
+  }
+  return missing;
+}
