@@ -1,71 +1,141 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { WaybillError } from '../../contract/errors.ts';
+import { type FileHandle, open, readdir, readFile, rename, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Digest } from '../../contract/ids.ts';
 import { DigestStream, digestOf, hexOf, ownDigest, parseDigest } from '../digests/digest.ts';
-import { systemCode } from '../files/file-write-failed.ts';
+import { fileWriteFailed, systemCode } from '../files/file-write-failed.ts';
 import { makeFolder, syncFolder } from '../files/make-folder.ts';
 import { sweepTemporaryFiles, throughTemporaryFile } from '../files/temporary-file.ts';
-import type { BlobStore, StoredBlob } from './blob-store.ts';
+import { corrupt, missing, readFailed } from './blob-errors.ts';
+import type { BlobStore, ExpectedBytes, ReceivedBlob, StoredBlob } from './blob-store.ts';
+import { BlobStream } from './blob-stream.ts';
+import { changedAt, findInTrash, removeUntouched, sweepTrash } from './folder-trash.ts';
+import { sweepHeld } from './held-file.ts';
+import { createStagedFolder } from './staged-folder.ts';
+import { WatchedSource } from './watched-source.ts';
+import { ExpectedStream, writeStream } from './write-stream.ts';
 
 const blockBytes = 1 << 18;
 
-/** A blob store in a folder: `<folder>/sha256/ab/<64 hex>`. */
+/** A blob store in a folder: `<folder>/sha256/ab/<64 hex>`, and `<folder>/uploads/<id>` for what is staged. */
 export function createFolderBlobs(folder: string): BlobStore {
   const base = join(folder, 'sha256');
-  const shelfOf = (digest: Digest) => join(base, hexOf(parseDigest(digest)).slice(0, 2));
-  const pathOf = (digest: Digest) => join(shelfOf(digest), hexOf(digest));
+  const uploads = join(folder, 'uploads');
+  const pathOfHex = (hex: string) => join(base, hex.slice(0, 2), hex);
+  const pathOf = (digest: Digest) => pathOfHex(hexOf(parseDigest(digest)));
+  const temporary = (subject: string) => ({ folder: base, mode: 0o600, subject });
 
   async function put(bytes: Uint8Array): Promise<Digest> {
     const digest = digestOf(bytes);
     const path = pathOf(digest);
-    if (await holds(path, digest, bytes.length)) {
+    // Touched before it is read: what a collector takes away later, it sees to be touched, and what it took away before is
+    // not there to be read.
+    if ((await touch(digest)) !== null && (await holds(path, digest, bytes.length))) {
       // Another process may have renamed it a moment ago and not yet synced the folder.
-      await syncFolder(shelfOf(digest));
+      await syncFolder(dirname(path));
       return digest;
     }
-    await makeFolder(shelfOf(digest));
-    await throughTemporaryFile({ folder: base, mode: 0o600, subject: path }, async (handle) => {
+    await makeFolder(dirname(path));
+    await throughTemporaryFile(temporary(path), async (handle) => {
       await handle.writeFile(bytes);
       return { path };
     });
     return digest;
   }
 
-  async function putFile(source: string): Promise<{ readonly digest: Digest; readonly size: number }> {
+  async function putFile(source: string): Promise<ReceivedBlob> {
     await makeFolder(base);
-    const { digest, size } = await throughTemporaryFile(
-      { folder: base, mode: 0o600, subject: `a copy of ${source}` },
-      async (handle) => {
-        const copied = await copyInto(handle, source);
-        await makeFolder(shelfOf(copied.digest));
-        return { ...copied, path: pathOf(copied.digest) };
-      },
-    );
+    const { digest, size } = await throughTemporaryFile(temporary(`a copy of ${source}`), async (handle) => {
+      const copied = await copyInto(handle, source);
+      const path = pathOf(copied.digest);
+      await makeFolder(dirname(path));
+      return { ...copied, path };
+    });
     return { digest, size };
+  }
+
+  async function receive(given: AsyncIterable<Uint8Array>, expected: ExpectedBytes = {}): Promise<ReceivedBlob> {
+    await makeFolder(base);
+    const source = new WatchedSource(given);
+    let begun = false;
+    try {
+      const { digest, size } = await throughTemporaryFile(temporary('a blob that is received'), async (handle) => {
+        if (begun) throw new Error('the file it was written to was taken away');
+        begun = true;
+        const stream = new ExpectedStream(expected);
+        await writeStream(handle, source, { position: 0, look: stream.look });
+        const received = stream.finish();
+        const path = pathOf(received.digest);
+        await makeFolder(dirname(path));
+        return { ...received, path };
+      });
+      return { digest, size };
+    } catch (error) {
+      throw source.failure === null ? error : source.failure.error;
+    }
+  }
+
+  async function touch(digest: Digest): Promise<StoredBlob | null> {
+    const path = pathOf(digest);
+    const now = new Date();
+    try {
+      await utimes(path, now, now);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return null;
+      throw fileWriteFailed(path, error);
+    }
+    // Moved away between the look-up and the change of its time, it is as good as gone: see `removeUntouched`.
+    return storedAt(path, digest);
+  }
+
+  /** A collector that only looks at it holds it for a moment under another name. */
+  async function openStored(digest: Digest): Promise<{ readonly handle: FileHandle; readonly path: string }> {
+    const path = pathOf(digest);
+    for (const place of [() => path, () => findInTrash(base, digest), () => path]) {
+      const at = await place();
+      const handle = at === null ? null : await openRegularFile(at);
+      if (handle !== null) return { handle, path };
+    }
+    throw missing(digest);
   }
 
   return {
     put,
     putFile,
+    receive,
     async get(digest) {
-      const path = pathOf(digest);
-      let bytes: Uint8Array;
-      try {
-        bytes = await readFile(path);
-      } catch (error) {
-        if (systemCode(error) === 'ENOENT') throw missing(digest);
+      const { handle, path } = await openStored(digest);
+      await using _open = handle;
+      const bytes = await handle.readFile().catch((error: unknown) => {
         throw readFailed(path, error);
-      }
+      });
       if (digestOf(bytes) !== digest) throw corrupt(digest, path);
       return bytes;
+    },
+    async open(digest) {
+      const { handle, path } = await openStored(digest);
+      const { size } = await handle.stat();
+      return {
+        size,
+        stream: ({ first, last } = { first: 0, last: size - 1 }) =>
+          new BlobStream(handle, { path, first, count: last - first + 1 }),
+        [Symbol.asyncDispose]: () => handle.close(),
+      };
     },
     async has(digest) {
       return (await sizeOf(pathOf(digest))) !== undefined;
     },
     async stat(digest) {
       return storedAt(pathOf(digest), digest);
+    },
+    touch,
+    async remove(digest, { untouchedSince }) {
+      const path = pathOf(digest);
+      try {
+        return await removeUntouched(base, path, digest, untouchedSince);
+      } catch (error) {
+        throw fileWriteFailed(path, error);
+      }
     },
     async *list() {
       for (const shelf of await namesIn(base)) {
@@ -77,14 +147,24 @@ export function createFolderBlobs(folder: string): BlobStore {
         }
       }
     },
-    sweep: () => sweepTemporaryFiles(base),
+    async sweep() {
+      const swept = [sweepTemporaryFiles(base), sweepTrash(base, pathOfHex), sweepHeld(uploads)];
+      return (await Promise.all(swept)).reduce((sum, count) => sum + count, 0);
+    },
+    staged: createStagedFolder(uploads, async (path, { digest }) => {
+      const place = pathOf(digest);
+      await makeFolder(dirname(place));
+      await rename(path, place);
+      await syncFolder(dirname(place));
+      await syncFolder(uploads);
+    }),
   };
 }
 
 async function storedAt(path: string, digest: Digest): Promise<StoredBlob | null> {
   try {
-    const { size, mtimeMs } = await stat(path);
-    return { digest, size, storedAt: Math.floor(mtimeMs * 1000) };
+    const found = await stat(path);
+    return { digest, size: found.size, storedAt: changedAt(found) };
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return null;
     throw readFailed(path, error);
@@ -114,15 +194,14 @@ async function holds(path: string, digest: Digest, size: number): Promise<boolea
   try {
     return digestOf(await readFile(path)) === digest;
   } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
     throw readFailed(path, error);
   }
 }
 
-async function copyInto(
-  target: FileHandle,
-  source: string,
-): Promise<{ readonly digest: Digest; readonly size: number }> {
+async function copyInto(target: FileHandle, source: string): Promise<ReceivedBlob> {
   const from = await openRegularFile(source);
+  if (from === null) throw readFailed(source, new Error('there is no such file'));
   try {
     const block = Buffer.allocUnsafe(blockBytes);
     const stream = new DigestStream();
@@ -148,38 +227,19 @@ async function readBlock(from: FileHandle, block: Buffer, source: string): Promi
   }
 }
 
-/** Without O_NONBLOCK the open of a FIFO would wait for a writer for ever. */
-async function openRegularFile(path: string): Promise<FileHandle> {
+/**
+ * Null when there is none. Without O_NONBLOCK the open of a FIFO would wait for a writer for ever.
+ * @throws WaybillError `file_read_failed`
+ */
+async function openRegularFile(path: string): Promise<FileHandle | null> {
   let handle: FileHandle;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null;
     throw readFailed(path, error);
   }
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
   throw readFailed(path, new Error('not a regular file'));
-}
-
-function readFailed(path: string, cause: unknown): WaybillError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new WaybillError('file_read_failed', `cannot read ${path}: ${reason}`, {
-    hint: 'Check that it is a regular file this user may read.',
-    details: { path, systemCode: systemCode(cause) ?? null },
-    cause,
-  });
-}
-
-function missing(digest: Digest): WaybillError {
-  return new WaybillError('blob_missing', `no bytes are stored under ${digest}`, {
-    hint: 'Import the bundle of the run again, or restore `.waybill/blobs` from a backup.',
-    details: { digest },
-  });
-}
-
-function corrupt(digest: Digest, path: string): WaybillError {
-  return new WaybillError('blob_corrupt', `the bytes stored under ${digest} are not the ones that were stored`, {
-    hint: 'The disk or somebody changed the file: restore it from a backup or import the bundle of the run again.',
-    details: { digest, path },
-  });
 }

@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { randomHex } from '../ids/make-id.ts';
 import { fileWriteFailed, systemCode } from './file-write-failed.ts';
+import { isAlive } from './is-alive.ts';
 import { syncFolder } from './make-folder.ts';
 
 /** `.waybill-tmp-<pid>-<token of the process>-<number>`: says whose it is, and that nobody else may read it. */
@@ -75,15 +76,6 @@ async function moveUnlessSwept(temporary: string, path: string, lastTry: boolean
   } catch (error) {
     if (systemCode(error) === 'ENOENT' && !lastTry) return false;
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
   }
 }
 
