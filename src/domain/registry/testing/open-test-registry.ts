@@ -18,7 +18,7 @@ export interface TestRegistry extends AsyncDisposable {
 }
 
 /** A registry on a real store and real files in a temporary folder. */
-export async function openTestRegistry(options: TestRegistryOptions): Promise<TestRegistry> {
+export async function openTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const world = await openTestWorld({ ...options, migrations: [...gateMigrations(), ...registryMigrations()] });
   const process = await world.start();
   const { store, clock, host } = process.engine;
