@@ -19,6 +19,7 @@ export const idShapes = {
   version: /^ver_[0-9a-f]{16}$/,
   upload: /^upl_[0-9a-f]{32}$/,
   webhook: /^wh_[0-9a-f]{16}$/,
+  policyRule: /^rule_[0-9a-f]{16}$/,
   /** A repo's key: what stands in its address. */
   repo: /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/,
   /** Names of agents, workflows and steps: what a person types and a folder may be named after. */

@@ -37,6 +37,7 @@ const prefixes = {
   version: ['ver_', 8],
   upload: ['upl_', 16],
   webhook: ['wh_', 8],
+  policyRule: ['rule_', 8],
 } as const;
 
 export function makeId<K extends keyof typeof prefixes>(kind: K): Id<K> {
