@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { idShapes } from '../ids.ts';
+import { jsonValueSchema } from '../json-value.ts';
 
 /**
  * The HTTP status of each code that is not told by its kind: usage is 400, failed work 422, infrastructure 500.
@@ -113,6 +114,10 @@ export const problemSchema = z
     code: z.enum(codes).describe('What programs look at: codes are never renamed. Expect ones you do not know.'),
     hint: z.string().nullable().describe('What to do next.'),
     issues: z.array(issueSchema),
+    details: z
+      .record(z.string(), jsonValueSchema)
+      .nullable()
+      .describe('Facts of this problem that a program can use: what was expected and found, what is missing, how many.'),
     errorId: z
       .string()
       .regex(idShapes.envelope)

@@ -21,9 +21,10 @@ export async function errorOfAnswer(response: Response): Promise<WaybillError> {
   if (mediaType(response) === problemMediaType) {
     const problem = jsonOf(text);
     if (fits(problemSchema, problem)) {
-      const { code, detail, hint, issues, errorId, correlationId } = problem;
+      const { code, detail, hint, issues, details: facts, errorId, correlationId } = problem;
       const known = Object.hasOwn(errorCodes, code);
       const details = {
+        ...facts,
         status,
         issues: issues.map(({ path, message }) => ({ path, message })),
         errorId,

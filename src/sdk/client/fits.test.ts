@@ -14,6 +14,7 @@ const problem = {
   code: 'quota_used_up',
   hint: 'Try it tomorrow.',
   issues: [],
+  details: null,
   errorId: null,
   correlationId: null,
 };
@@ -35,7 +36,7 @@ test('what no daemon says does not', () => {
     createdAt: '2026-01-01T00:00:00Z',
     revokedAt: null,
   };
-  expect(fits(tokenSchema, { ...token, role: 'reader' })).toBe(true);
+  expect(fits(tokenSchema, { ...token, role: 'auditor' })).toBe(true);
   expect(fits(tokenSchema, { ...token, role: 'owner' })).toBe(false);
   expect(fits(problemSchema, { ...problem, code: 7 })).toBe(false);
   expect(fits(problemSchema, { ...problem, status: 'high' })).toBe(false);

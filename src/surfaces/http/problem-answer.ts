@@ -1,5 +1,6 @@
 import { httpStatus, type Problem, problemType } from '../../contract/api/problem.ts';
-import type { ErrorCode, WaybillError } from '../../contract/errors.ts';
+import { type ErrorCode, errorCodes, type WaybillError } from '../../contract/errors.ts';
+import type { JsonObject } from '../../contract/json.ts';
 import { issuesIn } from './describe-error.ts';
 
 /** Where and under which ids a problem happened. */
@@ -20,8 +21,10 @@ const titles: Partial<Readonly<Record<number, string>>> = {
   408: 'The request took too long',
   409: 'The state does not allow this',
   410: 'It is gone',
+  412: 'It is not what the request expected',
   413: 'The body is too large',
   415: 'This media type is not taken',
+  416: 'There are no such bytes',
   421: 'The request was sent to the wrong host',
   422: 'The work failed',
   429: 'Too much at once',
@@ -46,9 +49,17 @@ export function problemOf(error: WaybillError, { instance, errorId, correlationI
     code: error.code,
     hint: open ? (error.hint ?? null) : closedHint(errorId),
     issues: open ? issuesIn(error) : [],
+    details: open ? factsOf(error) : null,
     errorId,
     correlationId,
   };
+}
+
+/** What an error says for programs; its list of problems is in `issues`. Failures of the system say nothing here. */
+function factsOf({ code, details }: WaybillError): JsonObject | null {
+  if (details === undefined || errorCodes[code] === 3) return null;
+  const { problems: _, ...facts } = details;
+  return Object.keys(facts).length === 0 ? null : facts;
 }
 
 function closedHint(errorId: string | null): string {
