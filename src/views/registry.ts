@@ -10,7 +10,7 @@ export function versionView(version: VersionDescription): Version {
   const { gates, entries, manifest, attestation } = version;
   return {
     ...listedVersionView(version),
-    gates: gates?.map((standing) => ({ ...standing, problems: [...standing.problems] })) ?? null,
+    gates: gates?.map((passed) => ({ ...passed })) ?? null,
     entries: { ...entries },
     manifest: manifest && { ...manifest },
     attestation: attestation && { ...attestation },

@@ -9,7 +9,7 @@ const actor = z.string().describe('`token:<name>`, or `local:<uid>` from the com
 export const repoKey = z.string().regex(idShapes.repo, 'must be the key of a repo').describe('The key of the repo.');
 export const packageType = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be a type of packages: a letter, then letters, digits or "-"')
+  .regex(/^(?!versions$)[a-z][a-z0-9-]{0,63}$/, 'must be a type of packages: a letter, then letters, digits or "-"')
   .describe('The type of the package, as `generic` or `npm`.');
 /** Names with a scope hold a slash, which stands as `%2F` in a path. */
 export const packageName = z
@@ -52,16 +52,9 @@ export const versionStateSchema = z
   .enum(['draft', 'published', 'tombstoned'])
   .describe('A draft is published once, and can then only be tombstoned.');
 
-export const gateStandingSchema = z
-  .strictObject({
-    gate: z.string(),
-    state: z
-      .enum(['green', 'red', 'error', 'missing', 'stale', 'unknown'])
-      .describe('`missing`: no evidence; `stale`: only of another definition of the gate; `unknown`: no such gate.'),
-    evidence: z.string().regex(idShapes.gateRun).nullable().describe('The gate run that says so.'),
-    problems: z.array(z.strictObject({ where: z.string(), message: z.string() })),
-  })
-  .describe('How a required gate stood when the version was published.');
+export const passedGateSchema = z
+  .strictObject({ gate: z.string(), evidence: z.string().regex(idShapes.gateRun).nullable() })
+  .describe('A gate that was required of a version, and the gate run that was green.');
 
 export const quarantineMarkSchema = z
   .strictObject({ ruleId: z.string(), reason: z.string(), since: time })
@@ -92,7 +85,7 @@ export const versionSchema = z
   .strictObject({
     ...versionShape,
     gates: z
-      .array(gateStandingSchema)
+      .array(passedGateSchema)
       .nullable()
       .describe('What was required of it when it was published; empty when nothing was, null while it is a draft.'),
     entries: z.strictObject({ count, size: count.describe('Of all entries together, in bytes.') }),

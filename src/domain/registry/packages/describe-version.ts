@@ -4,7 +4,6 @@ import { type Digest, isId, parseId, type RunId, type VersionId } from '../../..
 import type { Micros } from '../../../platform/clock/clock.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
-import type { GateStanding } from '../../gates/gate.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
@@ -31,7 +30,8 @@ export interface ListedVersion {
 
 /** All of a version but its entries one by one. */
 export interface VersionDescription extends ListedVersion {
-  readonly gates: readonly GateStanding[] | null;
+  /** The gates that were required of it, each with the gate run that was green; null while it is a draft. */
+  readonly gates: readonly { readonly gate: string; readonly evidence: string | null }[] | null;
   readonly entries: { readonly count: number; readonly size: number };
   readonly manifest: { readonly digest: Digest; readonly size: number; readonly mediaType: string } | null;
   readonly attestation: { readonly keyId: string; readonly digest: Digest } | null;
@@ -97,14 +97,7 @@ export async function describeVersion(
   };
 }
 
-const gatesShape = z.array(
-  z.strictObject({
-    gate: z.string(),
-    state: z.enum(['green', 'red', 'error', 'missing', 'stale', 'unknown']),
-    evidence: z.string().nullable(),
-    problems: z.array(z.strictObject({ where: z.string(), message: z.string() })),
-  }),
-);
+const gatesShape = z.array(z.strictObject({ gate: z.string(), evidence: z.string().nullable() }));
 
 /** Versions with their packages: what `listedVersions` makes of, narrowed and ordered by whoever asks. */
 export function versionRows({ db }: Pick<ReadTx, 'db'>) {

@@ -16,6 +16,7 @@ export interface PolicyRuleTable {
 
 /** A version that a rule keeps from being downloaded. */
 export interface QuarantineTable {
+  repo: string;
   version: string;
   rule: string;
   /** Why the rule hits this version. */

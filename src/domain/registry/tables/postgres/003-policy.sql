@@ -14,11 +14,12 @@ CREATE TABLE policy_rule (
   removed_by TEXT COLLATE "C",
   CHECK ((removed_at IS NULL) = (removed_by IS NULL))
 );
-CREATE INDEX policy_rule_by_repo ON policy_rule (repo, id);
+CREATE INDEX policy_rule_by_repo ON policy_rule (repo, made_at, id);
 CREATE INDEX policy_rule_standing ON policy_rule (repo, id) WHERE removed_at IS NULL;
 
 -- A version that a rule keeps from being downloaded: rows of their own, because a published version is never changed.
 CREATE TABLE quarantine (
+  repo TEXT COLLATE "C" NOT NULL,
   version TEXT COLLATE "C" NOT NULL,
   rule TEXT COLLATE "C" NOT NULL,
   reason TEXT COLLATE "C" NOT NULL,
@@ -27,6 +28,11 @@ CREATE TABLE quarantine (
   PRIMARY KEY (version, rule)
 );
 CREATE INDEX quarantine_by_rule ON quarantine (rule, version);
+CREATE INDEX quarantine_by_repo ON quarantine (repo, at, version, rule);
+
+-- The versions of a package by age, for lists; those that are published by when they were, for the newest.
+CREATE INDEX version_by_age ON version (package, created_at, id);
+CREATE INDEX version_by_publication ON version (package, published_at, id) WHERE state = 'published';
 
 -- One row: whoever publishes shares its lock, whoever makes or removes a rule has it alone, so that no version is
 -- published past a rule that is just being made.
@@ -38,8 +44,9 @@ INSERT INTO policy_lock (id) VALUES (1);
 CREATE FUNCTION policy_rule_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NEW.removed_at IS NOT NULL OR EXISTS (SELECT 1 FROM policy_rule WHERE id = NEW.id)
+    OR (NEW.repo IS NOT NULL AND NOT is_repo(NEW.repo))
   THEN
-    RAISE EXCEPTION 'waybill:store_immutable: a rule is made once, and stands when it is made';
+    RAISE EXCEPTION 'waybill:store_immutable: a rule is made once, stands when it is made, and is of a repo that exists';
   END IF;
   RETURN NEW;
 END $$;
@@ -64,7 +71,7 @@ CREATE TRIGGER policy_rule_delete BEFORE DELETE ON policy_rule FOR EACH ROW EXEC
 
 CREATE FUNCTION quarantine_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM 1 FROM version WHERE id = NEW.version AND state = 'published' FOR SHARE;
+  PERFORM 1 FROM version WHERE id = NEW.version AND repo = NEW.repo AND state = 'published' FOR SHARE;
   IF NOT FOUND OR NEW.released_at IS NOT NULL
     OR EXISTS (SELECT 1 FROM quarantine WHERE version = NEW.version AND rule = NEW.rule)
     OR NOT EXISTS (SELECT 1 FROM policy_rule WHERE id = NEW.rule AND removed_at IS NULL AND blocks <> 'publish')
@@ -76,7 +83,7 @@ END $$;
 CREATE TRIGGER quarantine_insert BEFORE INSERT ON quarantine FOR EACH ROW EXECUTE FUNCTION quarantine_insert();
 CREATE FUNCTION quarantine_update() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.version IS DISTINCT FROM OLD.version OR NEW.rule IS DISTINCT FROM OLD.rule OR NEW.reason IS DISTINCT FROM OLD.reason
+  IF NEW.repo IS DISTINCT FROM OLD.repo OR NEW.version IS DISTINCT FROM OLD.version OR NEW.rule IS DISTINCT FROM OLD.rule OR NEW.reason IS DISTINCT FROM OLD.reason
     OR NEW.at IS DISTINCT FROM OLD.at OR OLD.released_at IS NOT NULL OR NEW.released_at IS NULL
     OR NOT EXISTS (SELECT 1 FROM policy_rule WHERE id = NEW.rule AND removed_at IS NOT NULL)
   THEN

@@ -14,11 +14,12 @@ CREATE TABLE policy_rule (
   removed_by TEXT,
   CHECK ((removed_at IS NULL) = (removed_by IS NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX policy_rule_by_repo ON policy_rule (repo, id);
+CREATE INDEX policy_rule_by_repo ON policy_rule (repo, made_at, id);
 CREATE INDEX policy_rule_standing ON policy_rule (repo, id) WHERE removed_at IS NULL;
 
 -- A version that a rule keeps from being downloaded: rows of their own, because a published version is never changed.
 CREATE TABLE quarantine (
+  repo TEXT NOT NULL,
   version TEXT NOT NULL,
   rule TEXT NOT NULL,
   reason TEXT NOT NULL,
@@ -27,6 +28,11 @@ CREATE TABLE quarantine (
   PRIMARY KEY (version, rule)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quarantine_by_rule ON quarantine (rule, version);
+CREATE INDEX quarantine_by_repo ON quarantine (repo, at, version, rule);
+
+-- The versions of a package by age, for lists; those that are published by when they were, for the newest.
+CREATE INDEX version_by_age ON version (package, created_at, id);
+CREATE INDEX version_by_publication ON version (package, published_at, id) WHERE state = 'published';
 
 -- One row: whoever publishes shares its lock, whoever makes or removes a rule has it alone, so that no version is
 -- published past a rule that is just being made.
@@ -37,7 +43,8 @@ INSERT INTO policy_lock (id) VALUES (1);
 
 CREATE TRIGGER policy_rule_insert BEFORE INSERT ON policy_rule
 WHEN NEW.removed_at IS NOT NULL OR EXISTS (SELECT 1 FROM policy_rule WHERE id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a rule is made once, and stands when it is made'); END;
+  OR (NEW.repo IS NOT NULL AND NOT EXISTS (SELECT 1 FROM repo WHERE key = NEW.repo))
+BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a rule is made once, stands when it is made, and is of a repo that exists'); END;
 CREATE TRIGGER policy_rule_update BEFORE UPDATE ON policy_rule
 WHEN NEW.id IS NOT OLD.id OR NEW.repo IS NOT OLD.repo OR NEW.kind IS NOT OLD.kind OR NEW.parameters IS NOT OLD.parameters
   OR NEW.blocks IS NOT OLD.blocks OR NEW.reason IS NOT OLD.reason OR NEW.made_at IS NOT OLD.made_at
@@ -48,11 +55,11 @@ BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a rule is ended, and stays o
 
 CREATE TRIGGER quarantine_insert BEFORE INSERT ON quarantine
 WHEN NEW.released_at IS NOT NULL OR EXISTS (SELECT 1 FROM quarantine WHERE version = NEW.version AND rule = NEW.rule)
-  OR NOT EXISTS (SELECT 1 FROM version WHERE id = NEW.version AND state = 'published')
+  OR NOT EXISTS (SELECT 1 FROM version WHERE id = NEW.version AND repo = NEW.repo AND state = 'published')
   OR NOT EXISTS (SELECT 1 FROM policy_rule WHERE id = NEW.rule AND removed_at IS NULL AND blocks <> 'publish')
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a published version is quarantined by a rule that stands, and once'); END;
 CREATE TRIGGER quarantine_update BEFORE UPDATE ON quarantine
-WHEN NEW.version IS NOT OLD.version OR NEW.rule IS NOT OLD.rule OR NEW.reason IS NOT OLD.reason OR NEW.at IS NOT OLD.at
+WHEN NEW.repo IS NOT OLD.repo OR NEW.version IS NOT OLD.version OR NEW.rule IS NOT OLD.rule OR NEW.reason IS NOT OLD.reason OR NEW.at IS NOT OLD.at
   OR OLD.released_at IS NOT NULL OR NEW.released_at IS NULL
   OR NOT EXISTS (SELECT 1 FROM policy_rule WHERE id = NEW.rule AND removed_at IS NOT NULL)
 BEGIN SELECT RAISE(ABORT, 'waybill:store_immutable: a quarantine ends once, with its rule'); END;
