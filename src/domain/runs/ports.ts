@@ -268,6 +268,8 @@ export interface BlobPort {
   /** @throws WaybillError `blob_missing` or `blob_corrupt` */
   get(digest: Digest): Promise<Uint8Array>;
   has(digest: Digest): Promise<boolean>;
+  /** Keeps bytes that are there from being collected until a reference to them is committed; null when there are none. */
+  touch(digest: Digest): Promise<object | null>;
 }
 
 // ---- tools -------------------------------------------------------------------------------------------------

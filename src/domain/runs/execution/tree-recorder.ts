@@ -69,7 +69,7 @@ export class TreeRecorder {
   async #keepContent(snapshot: Snapshot): Promise<boolean> {
     const { blobs, workspace } = this.#engine;
     for (const file of snapshot.files) {
-      if (file.kind === 'symlink' || file.raw === true || (await blobs.has(file.digest))) continue;
+      if (file.kind === 'symlink' || file.raw === true || (await blobs.touch(file.digest)) !== null) continue;
       const path = `${workspace.root}/${file.path}`;
       if (!existsSync(path) || (await blobs.putFile(path)).digest !== file.digest) return false;
     }
