@@ -1,4 +1,5 @@
 import { capabilitiesHandler } from './handlers/capabilities.ts';
+import { publishHandlers } from './handlers/publish.ts';
 import { runHandlers } from './handlers/runs.ts';
 import { tokenHandlers } from './handlers/tokens.ts';
 import { toolHandlers } from './handlers/tools.ts';
@@ -11,6 +12,7 @@ export function createRouter(context: HttpContext) {
     runs: runHandlers(context),
     tools: toolHandlers(context.parts),
     tokens: tokenHandlers(context.parts),
+    versions: { ...publishHandlers(context.parts) },
     capabilities: capabilitiesHandler(context.parts),
   });
 }

@@ -3,9 +3,10 @@ import { type Digest, parseId, type VersionId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import type { LockedTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
+import { publishRefusals } from '../policy/publish-refusals.ts';
 import type { Registry } from '../registry.ts';
 import { checkGates, type Found, lookAtDraft } from './before-publish.ts';
-import { versionConflict, versionNotFound, versionTombstoned } from './guards.ts';
+import { assertGatesGreen, versionConflict, versionNotFound, versionTombstoned } from './guards.ts';
 import { readVersionRow, type VersionRow } from './read-content.ts';
 import { recordAttempt } from './record-attempt.ts';
 import { type SignedAttestation, writePublished } from './write-published.ts';
@@ -96,8 +97,22 @@ async function publishLocked(
   }
   const { gates } = registry.settings;
   const standings = await gateStandings(tx, gates, registry.gates, found.digest);
+  assertGatesGreen(standings);
+  const attestation = request.attestation ?? null;
+  const { coordinate, digest, entries, manifest } = found;
+  const subject = {
+    repo,
+    versionId,
+    coordinate,
+    digest,
+    entries,
+    manifest,
+    run: row.run,
+    attested: attestation !== null,
+  };
+  const hits = await publishRefusals(registry, tx, subject);
   const at = registry.clock.now();
-  await writePublished(tx, { row, found, standings, attestation: request.attestation ?? null, at, by });
+  await writePublished(tx, { row, found, standings, hits, attestation, at, by });
   return { versionId, digest: found.digest, idempotent: false, publishedAt: at, publishedBy: by };
 }
 

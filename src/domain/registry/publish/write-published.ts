@@ -5,8 +5,9 @@ import type { AuditRecord } from '../../../platform/journal/audit.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import type { LockedTx } from '../../../platform/store/store.ts';
 import type { GateStanding } from '../../gates/gate.ts';
+import type { Hit } from '../policy/decide.ts';
+import { quarantineAtPublish, quarantineRecords } from '../policy/publish-refusals.ts';
 import type { Found } from './before-publish.ts';
-import { assertGatesGreen } from './guards.ts';
 import { publishedEvent } from './published-event.ts';
 import type { VersionRow } from './read-content.ts';
 
@@ -20,18 +21,16 @@ interface Publishing {
   readonly row: VersionRow;
   readonly found: Found;
   readonly standings: readonly GateStanding[];
+  /** The rules that let it be published, and hold it back from downloads. */
+  readonly hits: readonly Hit[];
   readonly attestation: SignedAttestation | null;
   readonly at: Micros;
   readonly by: string;
 }
 
-/**
- * Everything a publish writes, in the transaction that holds the package's row.
- * @throws WaybillError `gates_not_green`
- */
+/** Everything a publish writes, in the transaction that holds the package's row. */
 export async function writePublished(tx: LockedTx, publishing: Publishing): Promise<void> {
-  const { row, found, standings, attestation, at, by } = publishing;
-  assertGatesGreen(standings);
+  const { row, found, standings, hits, attestation, at, by } = publishing;
   const { versionId, packageId } = row;
   const seq = row.events + 1;
   const signed = attestation === null ? null : { ...attestation, digest: digestOf(attestation.envelope) };
@@ -65,8 +64,9 @@ export async function writePublished(tx: LockedTx, publishing: Publishing): Prom
         .where('id', '=', versionId)
         .execute();
       await tx.db.updateTable('package').set({ events: seq }).where('id', '=', packageId).execute();
+      await quarantineAtPublish(tx, row, hits, at);
     },
     outbox: [publishedEvent({ row, found, seq, attestation: signed, at, by })],
-    audit: [audit],
+    audit: [audit, ...quarantineRecords(row, hits, { at, by })],
   });
 }
