@@ -143,7 +143,7 @@ test('every route answers what the document says: status, media type, shape and 
     await ask('POST', '/v1/runs', { body });
   }
   await ask('POST', '/v1/runs', { body: 'a=b', headers: { 'content-type': 'text/plain' } });
-  await ask('POST', '/v1/runs', { body: { tool: 'echo' }, as: 'reader' });
+  await ask('POST', '/v1/runs', { body: { tool: 'echo' }, as: 'auditor' });
   await ask('POST', '/v1/runs', { body: { tool: 'echo' }, as: null });
   await ask('GET', '/v1/runs', { headers: { host: 'elsewhere.example' } });
   await ask('GET', '/v1/runs', { headers: { origin: 'https://elsewhere.example' } });
@@ -185,18 +185,22 @@ test('every route answers what the document says: status, media type, shape and 
   for (const id of [waiting.runId, asking.runId, runId, nobody]) await steer(id);
 
   for (const path of ['/v1/tools', '/v1/tools/echo', '/v1/tools/nobody', '/v1/capabilities', '/metrics']) {
-    await ask('GET', path);
-    await ask('GET', path, { as: null });
+    for (const as of ['runner', 'operator', null] as const) await ask('GET', path, { as });
   }
   for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs']) await ask('GET', path, { as: null });
 
   const admin = { as: 'admin' } as const;
-  const made = await ask('POST', '/v1/tokens', { ...admin, body: { name: 'page', role: 'reader' } });
+  const made = await ask('POST', '/v1/tokens', { ...admin, body: { name: 'page', role: 'auditor' } });
   const { id } = madeTokenSchema.parse(made.json);
-  await ask('POST', '/v1/tokens', { ...admin, body: { name: 'page', role: 'reader' } });
-  await ask('POST', '/v1/tokens', { body: { name: 'other', role: 'reader' } });
+  await ask('POST', '/v1/tokens', { ...admin, body: { name: 'page', role: 'auditor' } });
+  await ask('POST', '/v1/tokens', { body: { name: 'other', role: 'auditor' } });
   await ask('GET', '/v1/tokens', admin);
+  const grant = (repo: string) => ({ ...admin, body: { repos: [{ repo, role: 'read' }] } });
+  for (const repo of ['local', 'nowhere', '']) await ask('PATCH', `/v1/tokens/${id}/roles`, grant(repo));
+  await ask('PATCH', '/v1/tokens/tok_0000000000000000/roles', grant('local'));
+  await ask('PATCH', `/v1/tokens/${id}/roles`, { body: {} });
   await ask('DELETE', `/v1/tokens/${id}`, admin);
+  await ask('PATCH', `/v1/tokens/${id}/roles`, grant('local'));
   await ask('DELETE', '/v1/tokens/tok_0000000000000000', admin);
 
   const operations = Object.values(document.paths).flatMap((item) =>

@@ -47,7 +47,7 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     report: report('run-worker'),
     ...(files ? { evidence: projector } : {}),
   });
-  const tokens = openTokens(engine.store, engine.clock);
+  const tokens = openTokens(engine.store, engine.clock, { report: report('tokens') });
   const tokenFile = join(data, 'keys', 'token');
   await ensureLocalToken(engine.store, tokens, tokenFile);
   const parts: HttpParts = {
@@ -83,6 +83,7 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     await Promise.all([retention.close(), worker.drain(options.now.aborted ? 0 : daemon.drainMs)]);
   } finally {
     await server.close(lastAnswersMs);
+    await tokens.close();
     await removeDaemonFile(workspace, process.pid);
     await projector.close();
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { receiptSchema } from '../evidence.ts';
+import { publishRoutes } from './publish.ts';
 import { detailed, idempotencyReplayedHeader, keyed, route } from './route.ts';
 import {
   answerApprovalSchema,
@@ -22,13 +23,13 @@ import {
   waitMs,
 } from './runs.ts';
 import { capabilitiesSchema } from './system.ts';
-import { madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
+import { changeRolesSchema, madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
 import { toolDetailSchema, toolListSchema } from './tools.ts';
 
 const waiting = z.object({ waitMs }).prefault({});
-const reading = (...problems: ErrorCode[]) => route('reader', ...problems);
-const writing = (...problems: ErrorCode[]) => route('writer', ...problems);
+const running = (...problems: ErrorCode[]) => route('runner', ...problems);
 const administrating = (...problems: ErrorCode[]) => route('admin', ...problems);
+const tokenParams = z.strictObject({ tokenId: z.string().describe('The `id` of the token, not the token.') });
 const ofRun = ['run_not_found', 'run_removed'] as const satisfies ErrorCode[];
 const ofRequest = [...ofRun, 'idempotency_key_reused', 'holder_silent'] as const satisfies ErrorCode[];
 const ofSubmit = ['idempotency_key_reused', 'queue_full'] as const satisfies ErrorCode[];
@@ -52,7 +53,7 @@ const madeOrFound = z.object({
  */
 export const contract = {
   runs: {
-    submit: writing(
+    submit: running(
       'tool_not_found',
       'tool_invalid',
       'tool_not_permitted',
@@ -73,7 +74,7 @@ export const contract = {
       })
       .input(z.object({ headers: keyed, query: waiting, body: submitRunSchema }))
       .output(madeOrFound),
-    list: reading()
+    list: running()
       .route({
         method: 'GET',
         path: '/v1/runs',
@@ -84,7 +85,7 @@ export const contract = {
       })
       .input(z.object({ query: listRunsQuery.prefault({}) }))
       .output(runListSchema),
-    get: reading(...ofRun)
+    get: running(...ofRun)
       .route({
         method: 'GET',
         path: '/v1/runs/{runId}',
@@ -95,7 +96,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, query: waiting }))
       .output(runDetailSchema),
-    steps: reading(...ofRun)
+    steps: running(...ofRun)
       .route({
         method: 'GET',
         path: '/v1/runs/{runId}/steps',
@@ -106,7 +107,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, query: listStepsQuery.prefault({}) }))
       .output(stepListSchema),
-    receipt: reading(...ofRun, 'receipt_not_found')
+    receipt: running(...ofRun, 'receipt_not_found')
       .route({
         method: 'GET',
         path: '/v1/runs/{runId}/receipts/{step}',
@@ -117,7 +118,7 @@ export const contract = {
       })
       .input(z.object({ params: stepParams }))
       .output(receiptSchema),
-    cancel: writing(...ofRequest)
+    cancel: running(...ofRequest)
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/cancel',
@@ -128,7 +129,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed, body: cancelRunSchema.prefault({}) }))
       .output(requestAnswerSchema),
-    pause: writing(...ofRequest, 'invalid_transition')
+    pause: running(...ofRequest, 'invalid_transition')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/pause',
@@ -139,7 +140,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed }))
       .output(requestAnswerSchema),
-    resume: writing(...ofRequest, 'invalid_transition', 'run_not_failed', 'drift', 'lease_held', 'queue_full')
+    resume: running(...ofRequest, 'invalid_transition', 'run_not_failed', 'drift', 'lease_held', 'queue_full')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/resume',
@@ -151,7 +152,7 @@ export const contract = {
       })
       .input(z.object({ params: runParams, headers: keyed, body: resumeRunSchema.prefault({}) }))
       .output(madeOrFound),
-    answerApproval: writing(...ofRequest, 'invalid_transition', 'run_not_waiting')
+    answerApproval: running(...ofRequest, 'invalid_transition', 'run_not_waiting')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/approvals/{step}',
@@ -162,7 +163,7 @@ export const contract = {
       })
       .input(z.object({ params: approvalParams, headers: keyed, body: answerApprovalSchema }))
       .output(requestAnswerSchema),
-    signal: writing(...ofRequest, 'invalid_transition')
+    signal: running(...ofRequest, 'invalid_transition')
       .route({
         method: 'POST',
         path: '/v1/runs/{runId}/signals/{name}',
@@ -175,7 +176,7 @@ export const contract = {
       .output(requestAnswerSchema),
   },
   tools: {
-    list: reading()
+    list: running()
       .route({
         method: 'GET',
         path: '/v1/tools',
@@ -184,7 +185,7 @@ export const contract = {
         summary: 'List the tools of the workspace',
       })
       .output(toolListSchema),
-    get: reading('tool_not_found', 'tool_invalid')
+    get: running('tool_not_found', 'tool_invalid')
       .route({
         method: 'GET',
         path: '/v1/tools/{toolId}',
@@ -201,7 +202,7 @@ export const contract = {
       .output(toolDetailSchema),
   },
   tokens: {
-    make: administrating('token_exists')
+    make: administrating('token_exists', 'repo_not_found')
       .route({
         method: 'POST',
         path: '/v1/tokens',
@@ -222,6 +223,17 @@ export const contract = {
         summary: 'List tokens, without the tokens themselves',
       })
       .output(tokenListSchema),
+    changeRoles: administrating('token_not_found', 'repo_not_found', 'invalid_transition')
+      .route({
+        method: 'PATCH',
+        path: '/v1/tokens/{tokenId}/roles',
+        operationId: 'changeRoles',
+        tags: ['Tokens'],
+        summary: 'Change what a token may do, from its next request on',
+        ...detailed,
+      })
+      .input(z.object({ params: tokenParams, body: changeRolesSchema }))
+      .output(tokenSchema),
     revoke: administrating('token_not_found')
       .route({
         method: 'DELETE',
@@ -231,12 +243,11 @@ export const contract = {
         summary: 'Revoke a token',
         ...detailed,
       })
-      .input(
-        z.object({ params: z.strictObject({ tokenId: z.string().describe('The `id` of the token, not the token.') }) }),
-      )
+      .input(z.object({ params: tokenParams }))
       .output(tokenSchema),
   },
-  capabilities: reading()
+  versions: { ...publishRoutes },
+  capabilities: route('any')
     .route({
       method: 'GET',
       path: '/v1/capabilities',

@@ -26,7 +26,8 @@ export function problemsOfRoute({ role, takesInput, takesBody }: RouteInput): Er
     ...(takesInput ? (['invalid_input'] as const) : []),
     ...(takesBody ? ofBodies : []),
     ...(role === 'open' ? [] : (['unauthorized', ...ofTheStore] as const)),
-    ...(role === 'writer' || role === 'admin' ? (['forbidden'] as const) : []),
+    ...(role === 'open' ? [] : (['forbidden'] as const)),
+    ...(role.startsWith('repo.') ? (['repo_not_found'] as const) : []),
     ...ofEvery,
   ];
 }

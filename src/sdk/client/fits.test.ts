@@ -33,8 +33,11 @@ test('what no daemon says does not', () => {
     id: `tok_${'0'.repeat(16)}`,
     name: 'a',
     actor: 'a',
+    repos: [],
     createdAt: '2026-01-01T00:00:00Z',
+    expiresAt: null,
     revokedAt: null,
+    lastUsedAt: null,
   };
   expect(fits(tokenSchema, { ...token, role: 'auditor' })).toBe(true);
   expect(fits(tokenSchema, { ...token, role: 'owner' })).toBe(false);

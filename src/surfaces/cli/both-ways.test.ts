@@ -226,8 +226,8 @@ test.each(ways)('a run is answered, paused and canceled, %s', async (_, way) => 
 
 test.each(ways)('a token is made once, listed without itself, and revoked, %s', async (name, way) => {
   const label = `t${name.length}`;
-  const made = JSON.parse((await way('tokens', 'make', label, '--role', 'reader', '--json')).stdout);
-  expect(made).toMatchObject({ name: label, role: 'reader', token: expect.stringMatching(/^wb_/) });
+  const made = JSON.parse((await way('tokens', 'make', label, '--role', 'auditor', '--json')).stdout);
+  expect(made).toMatchObject({ name: label, role: 'auditor', token: expect.stringMatching(/^wb_/) });
   expect((await way('tokens', 'list')).stdout).toContain(made.id);
   expect((await way('tokens', 'list', '--json')).stdout).not.toContain(made.token);
   expect(await way('tokens', 'make', label)).toMatchObject({

@@ -69,7 +69,12 @@ export async function openDaemonProgram(
     events: (runId, request) => events(client, runId, request),
     listTools: () => client.tools.list(),
     showTool: (toolId) => client.tools.get({ params: { toolId } }),
-    makeToken: (body) => client.tokens.make({ body }),
+    makeToken: ({ repos = [], ...wanted }) => client.tokens.make({ body: { ...wanted, repos: [...repos] } }),
+    changeRoles: (tokenId, { repos = [], role }) =>
+      client.tokens.changeRoles({
+        params: { tokenId },
+        body: { ...(role !== undefined && { role }), repos: [...repos] },
+      }),
     listTokens: async () => (await client.tokens.list()).tokens,
     revokeToken: (tokenId) => client.tokens.revoke({ params: { tokenId } }),
     close: async () => {

@@ -1,10 +1,10 @@
-import type { Role } from '../../contract/api/role.ts';
 import type { MadeToken, Token } from '../../contract/api/tokens.ts';
 import type { ToolDetail, ToolList } from '../../contract/api/tools.ts';
 import type { LedgerEvent, Receipt, RunState, RunStateName } from '../../contract/evidence.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { Registry } from '../../domain/registry/registry.ts';
 import type { RetentionReport } from '../../domain/runs/retention/retention-report.ts';
+import type { RoleChange, WantedToken } from '../../domain/workspace/tokens/tokens.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
 import type { RunRow } from '../../views/runs.ts';
 
@@ -29,9 +29,11 @@ export interface Program {
   listTools(): Promise<ToolList>;
   /** @throws WaybillError `tool_not_found`, `tool_invalid` */
   showTool(id: string): Promise<ToolDetail>;
-  /** @throws WaybillError `token_exists` */
-  makeToken(wanted: { readonly name: string; readonly role: Role }): Promise<MadeToken>;
+  /** @throws WaybillError `token_exists`, `repo_not_found`, `invalid_input` */
+  makeToken(wanted: WantedToken): Promise<MadeToken>;
   listTokens(): Promise<readonly Token[]>;
+  /** @throws WaybillError `token_not_found`, `repo_not_found`, `invalid_transition`, `invalid_input` */
+  changeRoles(id: string, change: RoleChange): Promise<Token>;
   /** @throws WaybillError `token_not_found` */
   revokeToken(id: string): Promise<Token>;
   close(): Promise<void>;

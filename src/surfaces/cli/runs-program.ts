@@ -106,6 +106,7 @@ export function createRunsProgram(parts: RunsProgramParts): OwnProgram {
     showTool: (id) => tools.detail(id),
     makeToken: async (wanted) => (await tokens()).make(wanted, actor),
     listTokens: async () => (await tokens()).list(),
+    changeRoles: async (id, change) => (await tokens()).changeRoles(id, change, actor),
     revokeToken: async (id) => (await tokens()).revoke(id, actor),
     close: parts.close,
   };

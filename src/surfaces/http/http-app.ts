@@ -3,7 +3,7 @@ import type { PlainRoute } from '../../contract/api/plain-routes.ts';
 import { WaybillError } from '../../contract/errors.ts';
 import { type LogLevel, logAndCount } from './access-log.ts';
 import { answerErrors } from './answer-errors.ts';
-import { assertRole, authenticate } from './authentication.ts';
+import { assertMayUse, authenticate, repoNamed } from './authentication.ts';
 import { registerContractRoutes } from './contract-routes.ts';
 import { describeError } from './describe-error.ts';
 import { registerEventsRoute } from './events/events-route.ts';
@@ -70,7 +70,7 @@ export async function createHttpApp(
     if (role === 'open') return;
     if (role === undefined) throw new WaybillError('internal', 'a route does not say who may use it');
     request.caller = await authenticate(parts.tokens, request.headers);
-    assertRole(request.caller, role);
+    assertMayUse(request.caller, { role, method: request.method, repo: repoNamed(role, request.params) });
   });
   await registerContractRoutes(app, createRouter(context));
   registerPlainRoutes(app, context);

@@ -104,7 +104,9 @@ test('closing lets answers under way finish, ends waits and streams, takes nothi
   const keptEnded = new Promise((resolve) => kept.once('close', resolve));
   // A request that is never sent to its end would hold the server for its whole timeout.
   kept.write('POST /v1/runs HTTP/1.1\r\n');
-  await expect.poll(async () => (await server.ask('GET', '/metrics')).text).toContain('waybill_open_streams 1');
+  await expect
+    .poll(async () => (await server.ask('GET', '/metrics', { as: 'operator' })).text)
+    .toContain('waybill_open_streams 1');
   const began = performance.now();
   const closing = server.server.close(300);
   const [waited, followed] = await Promise.all([waits, follows]);
@@ -132,7 +134,7 @@ test('a request on a connection that was kept is told that the daemon is ending'
     parts: ({ tools }) => ({ tools: { ...tools, list: () => slow.promise.then(() => tools.list()) } }),
   });
   const { port } = new URL(server.server.url ?? '');
-  const head = `Host: 127.0.0.1:${port}\r\nAuthorization: Bearer ${server.tokens.reader}\r\n\r\n`;
+  const head = `Host: 127.0.0.1:${port}\r\nAuthorization: Bearer ${await server.token('runner')}\r\n\r\n`;
   const socket = connect(Number(port), '127.0.0.1');
   let text = '';
   socket.setEncoding('utf8').on('data', (chunk) => {

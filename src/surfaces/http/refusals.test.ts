@@ -14,7 +14,7 @@ describe.each(bothStores)('what a refusal leaves on %s', (_, where) => {
       ['POST', '/v1/runs', { body: '{' }, 400, 'domain.validation'],
       ['POST', '/v1/runs', { body: { tool: 'nobody' } }, 404, 'domain.not_found'],
       ['GET', '/v1/tools', { as: null }, 401, 'domain.authorization'],
-      ['GET', '/v1/tokens', { as: 'reader' }, 403, 'domain.authorization'],
+      ['GET', '/v1/tokens', { as: 'runner' }, 403, 'domain.authorization'],
       ['GET', '/v1/tools', { headers: { host: 'evil.example' } }, 421, 'domain.authorization'],
       ['GET', '/nothing', {}, 404, 'domain.not_found'],
     ] as const;
@@ -54,7 +54,7 @@ describe.each(bothStores)('what a refusal leaves on %s', (_, where) => {
     });
     gate.shut = true;
     let answered = false;
-    const asking = server.ask('GET', '/v1/tokens', { as: 'reader' }).then((answer) => {
+    const asking = server.ask('GET', '/v1/tokens', { as: 'runner' }).then((answer) => {
       answered = true;
       return answer;
     });
@@ -67,10 +67,10 @@ describe.each(bothStores)('what a refusal leaves on %s', (_, where) => {
 
   test('a refused authority is in the audit before its answer is sent, and a flood of them is counted, not kept', async () => {
     await using server = await openTestServer({ works: false, ...(await where()) });
-    await server.ask('GET', '/v1/tokens', { as: 'reader' });
+    await server.ask('GET', '/v1/tokens', { as: 'runner' });
     await server.ask('GET', '/v1/tools', { as: null, headers: { authorization: 'Bearer guessed' } });
     expect(await audits(server)).toMatchObject([
-      { actor: 'token:the-reader', resource: 'GET /v1/tokens', outcome: 'refused', reason: 'forbidden' },
+      { actor: 'token:the-runner', resource: 'GET /v1/tokens', outcome: 'refused', reason: 'forbidden' },
       { actor: 'anonymous', resource: 'GET /v1/tools', outcome: 'refused', reason: 'unauthorized' },
     ]);
     const flood = await Promise.all(Array.from({ length: 300 }, () => server.ask('GET', '/v1/tools', { as: null })));
@@ -82,9 +82,9 @@ describe.each(bothStores)('what a refusal leaves on %s', (_, where) => {
     const uncounted = flood.filter(({ json }) => problemSchema.parse(json).errorId === null).length;
     expect(uncounted).toBe(301 - kept);
     // Somebody else is not in the way of the flood.
-    const other = await server.ask('GET', '/v1/tokens', { as: 'reader' });
+    const other = await server.ask('GET', '/v1/tokens', { as: 'runner' });
     expect(problemSchema.parse(other.json).errorId).not.toBeNull();
-    const metrics = await server.ask('GET', '/metrics');
+    const metrics = await server.ask('GET', '/metrics', { as: 'operator' });
     expect(metrics.text).toContain(`waybill_refusals_unrecorded_total ${uncounted}\n`);
     await server.server.close(0);
     expect((await audits(server)).at(-1)).toMatchObject({ reason: 'too_many', details: `{"count":${uncounted}}` });

@@ -1,5 +1,6 @@
 import { httpStatus } from '../../contract/api/problem.ts';
-import type { ErrorCode, WaybillError } from '../../contract/errors.ts';
+import { type ErrorCode, WaybillError } from '../../contract/errors.ts';
+import type { JsonObject } from '../../contract/json.ts';
 import { auditStatement } from '../../platform/journal/audit.ts';
 import type { HttpParts } from './http-parts.ts';
 import type { Measurements } from './measurements.ts';
@@ -52,7 +53,8 @@ export class Refusals {
       this.#count(actor);
       return null;
     }
-    if (audited.has(refusal.error.code)) await this.#audit(actor, refusal.route, refusal.error.code, {});
+    const { code, repo } = authorityOf(refusal.error);
+    if (audited.has(code)) await this.#audit(actor, refusal.route, code, repo === null ? {} : { repo });
     const { errors } = this.#parts;
     const context = { status: httpStatus(refusal.error.code), route: refusal.route };
     // A failure is described by what was thrown first, not by the words we found for the caller.
@@ -75,7 +77,7 @@ export class Refusals {
     for (const [actor, count] of counted) await this.#audit(actor, 'several', 'too_many', { count });
   }
 
-  async #audit(actor: string, resource: string, reason: string, details: { readonly count?: number }): Promise<void> {
+  async #audit(actor: string, resource: string, reason: string, details: JsonObject): Promise<void> {
     const { engine, errors } = this.#parts;
     const action = 'request.refused' as const;
     const record = { at: engine.clock.now(), actor, action, resource, reason, details };
@@ -98,4 +100,12 @@ export class Refusals {
     this.#uncounted.set(actor, (this.#uncounted.get(actor) ?? 0) + 1);
     this.#summary ??= setTimeout(() => void this.flush(), summaryEveryMs).unref();
   }
+}
+
+/** What was refused: a repo that is hidden from whoever asks is answered as not found, and was forbidden. */
+function authorityOf(error: WaybillError): { readonly code: ErrorCode; readonly repo: string | null } {
+  const { cause } = error;
+  const { code, details } = cause instanceof WaybillError && cause.code === 'forbidden' ? cause : error;
+  const repo = code === 'forbidden' && typeof details?.repo === 'string' ? details.repo : null;
+  return { code, repo };
 }

@@ -177,7 +177,7 @@ describe.each(bothStores)('submitting over HTTP on %s', (_, where) => {
     }
     const seen: string[] = [];
     for (let cursor = ''; ; ) {
-      const answer = await server.ask('GET', `/v1/runs?state=queued&state=running&limit=2${cursor}`, { as: 'reader' });
+      const answer = await server.ask('GET', `/v1/runs?state=queued&state=running&limit=2${cursor}`, { as: 'auditor' });
       const page = z.object({ runs: z.array(z.object({ runId: z.string() })), nextCursor: z.string().nullable() });
       const { runs, nextCursor } = page.parse(answer.json);
       seen.push(...runs.map(({ runId }) => runId));

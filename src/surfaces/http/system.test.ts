@@ -51,7 +51,7 @@ describe.each(bothStores)('what the daemon says of itself on %s', (name, where) 
     });
 
     await server.ask('GET', '/nothing', { as: null });
-    const metrics = await server.ask('GET', '/metrics');
+    const metrics = await server.ask('GET', '/metrics', { as: 'operator' });
     expect(metrics.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
     const lines = metrics.text.split('\n');
     expect(lines.at(-1)).toBe('');

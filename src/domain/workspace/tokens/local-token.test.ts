@@ -58,7 +58,7 @@ describe.each([
     expect(await readdir(dirname(file))).toEqual(['token']);
     const actor = `local:${process.getuid?.()}`;
     for (const { tokens } of daemons) {
-      expect(await tokens.authenticate(token ?? '')).toEqual({ actor, role: 'admin' });
+      expect(await tokens.authenticate(token ?? '')).toEqual({ actor, role: 'admin', repos: [] });
       expect(await tokens.list()).toHaveLength(1);
     }
     expect(await daemons[0]?.ensure()).toBe(token);

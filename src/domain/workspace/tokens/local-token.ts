@@ -9,7 +9,8 @@ import { makeFolder, syncFolder } from '../../../platform/files/make-folder.ts';
 import { writeFileDurably } from '../../../platform/files/write-file-durably.ts';
 import { randomHex } from '../../../platform/ids/make-id.ts';
 import type { Store } from '../../../platform/store/store.ts';
-import { isRefused, isToken, keepToken, makeToken } from './open-tokens.ts';
+import { isRefused, keepToken } from './issue-token.ts';
+import { isToken, makeToken } from './token-text.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Two daemons that start at once settle it in one more look; more looks than this mean that something is wrong. */
@@ -117,7 +118,7 @@ async function makeKnown(store: Store, clock: Clock, token: string, actor: strin
   // Named after the token, so that many machines on one database do not argue about a name.
   const name = `local-${hexOf(digestOf(`name of ${token}`)).slice(0, 12)}`;
   try {
-    await keepToken(store, clock, { name, role: 'admin', actor, by: actor }, token);
+    await keepToken(store, clock, { name, role: 'admin', repos: [], expires: null, actor, by: actor }, token);
     return true;
   } catch (error) {
     if (isRefused(error)) return false;

@@ -6,11 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../../test/postgres/test-database.ts';
 import { systemClock } from '../../../platform/clock/clock.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
-import { journalMigrations } from '../../../platform/journal/migrations.ts';
 import { openPostgresStore } from '../../../platform/store/postgres/open.ts';
 import { openSqliteStore } from '../../../platform/store/sqlite/open.ts';
 import type { Store, WriteTx } from '../../../platform/store/store.ts';
-import { workspaceMigrations } from '../migrations.ts';
+import { allMigrations } from '../all-migrations.ts';
 import { openTokens } from './open-tokens.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -20,7 +19,7 @@ interface Opened {
   readonly folder: string | null;
   close(): Promise<void>;
 }
-const migrations = [...journalMigrations(), ...workspaceMigrations()];
+const migrations = allMigrations();
 
 async function sqlite(): Promise<Opened> {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-tokens-'));
@@ -64,24 +63,28 @@ describe.each([
     );
 
   test('a token opens with its role, in every process, until it is revoked in any', async () => {
-    const made = await tokens.make({ name: 'ci', role: 'writer' }, 'local:7');
-    expect(made).toMatchObject({ name: 'ci', actor: 'token:ci', role: 'writer', revokedAt: null });
+    const made = await tokens.make({ name: 'ci', role: 'runner' }, 'local:7');
+    expect(made).toMatchObject({ name: 'ci', actor: 'token:ci', role: 'runner', revokedAt: null });
     expect(made.token).toMatch(/^wb_[A-Za-z0-9_-]{43}$/);
     const elsewhere = openTokens(opened.second, systemClock);
-    expect(await elsewhere.authenticate(made.token)).toEqual({ actor: 'token:ci', role: 'writer' });
+    expect(await elsewhere.authenticate(made.token)).toEqual({ actor: 'token:ci', role: 'runner', repos: [] });
     const revoked = await tokens.revoke(made.id, 'local:8');
     expect(revoked.revokedAt).not.toBeNull();
     expect(await elsewhere.authenticate(made.token)).toBeNull();
     expect(await tokens.revoke(made.id, 'local:9')).toEqual(revoked);
     expect(await auditOf(made.id)).toEqual([
-      { actor: 'local:7', action: 'token.issued', details: '{"name":"ci","role":"writer"}' },
-      { actor: 'local:8', action: 'token.revoked', details: '{"name":"ci","role":"writer"}' },
+      {
+        actor: 'local:7',
+        action: 'token.issued',
+        details: '{"name":"ci","role":"runner","repos":[],"expiresAt":null}',
+      },
+      { actor: 'local:8', action: 'token.revoked', details: '{"name":"ci","role":"runner","repos":[]}' },
     ]);
     expect(await tokens.list()).toContainEqual(revoked);
   });
 
   test('what is not a token opens nothing, however it looks', async () => {
-    const { token } = await tokens.make({ name: 'close', role: 'reader' }, 'local:7');
+    const { token } = await tokens.make({ name: 'close', role: 'auditor' }, 'local:7');
     const other = token.endsWith('A') ? 'B' : 'A';
     const wrong = [
       '',
@@ -96,7 +99,7 @@ describe.each([
       'x'.repeat(1_000_000),
     ];
     expect(await Promise.all(wrong.map((text) => tokens.authenticate(text)))).toEqual(wrong.map(() => null));
-    expect(await tokens.authenticate(token)).toEqual({ actor: 'token:close', role: 'reader' });
+    expect(await tokens.authenticate(token)).toEqual({ actor: 'token:close', role: 'auditor', repos: [] });
   });
 
   test('of many that want one name at once one gets it; a revoked one frees it', async () => {
@@ -113,13 +116,13 @@ describe.each([
     if (first === undefined) throw new Error('nobody got it');
     await tokens.revoke(first.id, 'local:7');
     const second = await tokens.make(wanted, 'local:7');
-    expect(await tokens.authenticate(second.token)).toEqual({ actor: 'token:one', role: 'admin' });
+    expect(await tokens.authenticate(second.token)).toEqual({ actor: 'token:one', role: 'admin', repos: [] });
     await expect(tokens.revoke('tok_0000000000000000', 'local:7')).rejects.toMatchObject({ code: 'token_not_found' });
   });
 
-  test('the store refuses every change of a token but its one revocation', async () => {
-    const { id, token } = await tokens.make({ name: 'kept', role: 'reader' }, 'local:7');
-    const gone = await tokens.make({ name: 'gone', role: 'reader' }, 'local:7');
+  test('G21 the store refuses every change of a token but of its roles, and its one revocation', async () => {
+    const { id, token } = await tokens.make({ name: 'kept', role: 'auditor' }, 'local:7');
+    const gone = await tokens.make({ name: 'gone', role: 'auditor' }, 'local:7');
     await tokens.revoke(gone.id, 'local:7');
     const rows = () => opened.store.read((tx) => tx.db.selectFrom('api_token').selectAll().orderBy('id').execute());
     const before = await rows();
@@ -129,7 +132,11 @@ describe.each([
       return (tx: WriteTx) => tx.db.updateTable('api_token').set(to).where('id', '=', of).execute();
     };
     const attempts: ((tx: WriteTx) => Promise<unknown>)[] = [
-      change({ role: 'admin' }),
+      change({ role: 'admin', revoked_at: 1, revoked_by: 'x' }),
+      change({ role: null }),
+      change({ grants: '[]', role: null }),
+      change({ expires_at: 1 }),
+      change({ role: 'admin' }, gone.id),
       change({ actor: 'someone else' }),
       change({ digest: digestOf('another') }),
       change({ name: 'another', revoked_at: 1, revoked_by: 'x' }),
@@ -154,7 +161,7 @@ describe.each([
       },
       (tx) => {
         const insert = tx.db.insertInto('api_token').values({ ...row, role: 'admin' });
-        return insert.onConflict((on) => on.column('id').doUpdateSet({ role: 'admin' })).execute();
+        return insert.onConflict((on) => on.column('id').doUpdateSet({ digest: digestOf('new') })).execute();
       },
     ];
     if (opened.store.engine === 'sqlite') {
@@ -180,7 +187,7 @@ describe.each([
     }
     await expect(opened.store.write((tx) => sql`TRUNCATE api_token`.execute(tx.db))).rejects.toThrow();
     expect(await rows()).toEqual(before);
-    expect(await tokens.authenticate(token)).toEqual({ actor: 'token:kept', role: 'reader' });
+    expect(await tokens.authenticate(token)).toEqual({ actor: 'token:kept', role: 'auditor', repos: [] });
   });
 
   test('nothing of a token is in the store but its digest', async () => {

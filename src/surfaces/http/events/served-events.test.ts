@@ -7,8 +7,12 @@ import { openTestServer, type TestServer } from '../testing/open-test-server.ts'
 import { ask, parseLines } from './fixtures/event-client.ts';
 
 /** The route in the real server: behind its guard, in its correlation tree, closed by it. */
-function follow(daemon: TestServer, runId: string, options: { readonly read?: boolean; readonly query?: string } = {}) {
-  const headers = { authorization: `Bearer ${daemon.tokens.reader}` };
+async function follow(
+  daemon: TestServer,
+  runId: string,
+  options: { readonly read?: boolean; readonly query?: string } = {},
+) {
+  const headers = { authorization: `Bearer ${await daemon.token('runner')}` };
   const url = `${daemon.server.url}/v1/runs/${runId}/events?follow=true${options.query ?? ''}`;
   return ask(url, { headers, ...(options.read === undefined ? {} : { read: options.read }) });
 }
@@ -52,7 +56,7 @@ test('D14 D26 followers go on in another process of the workspace where the firs
 test('D22 a stream ends when its token is revoked, also one whose client does not read, and no other one does', async () => {
   await using daemon = await openTestServer({ configuration: { daemon: { heartbeatMs: 1_000 } } });
   const live = await openLiveRun(daemon.process);
-  const { token, id } = await daemon.parts.tokens.make({ name: 'ci', role: 'reader' }, 'test');
+  const { token, id } = await daemon.parts.tokens.make({ name: 'ci', role: 'auditor' }, 'test');
   const url = `${daemon.server.url}/v1/runs/${live.runId}/events?follow=true`;
   const headers = { authorization: `Bearer ${token}` };
   const [other, quiet] = [await follow(daemon, live.runId), await ask(url, { headers })];

@@ -1,7 +1,10 @@
-import { WaybillError } from '../../../contract/errors.ts';
+import { plainRoutes } from '../../../contract/api/plain-routes.ts';
+import { type ErrorCode, WaybillError } from '../../../contract/errors.ts';
 import type { Tokens } from '../../../domain/workspace/tokens/tokens.ts';
-import { authenticate } from '../authentication.ts';
+import { assertMayUse, authenticate } from '../authentication.ts';
 import type { Beating, Heartbeats } from './heartbeats.ts';
+
+const refusals: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'forbidden']);
 
 /** Something that goes on only as long as the token it was asked for with is valid. */
 export interface Revocable {
@@ -9,7 +12,7 @@ export interface Revocable {
 }
 
 /**
- * Ends the streams whose token was revoked since they began, by whichever process: within a heartbeat. Each token is
+ * Ends the streams whose token was revoked, has expired or may no longer follow since they began, by whichever process: within a heartbeat. Each token is
  * looked up once a beat, however many streams it opened.
  */
 export class TokenWatch implements Beating {
@@ -52,11 +55,12 @@ export class TokenWatch implements Beating {
 
   async #refusalOf(authorization: string): Promise<WaybillError | null> {
     try {
-      await authenticate(this.#tokens, { authorization });
+      const caller = await authenticate(this.#tokens, { authorization });
+      assertMayUse(caller, { role: plainRoutes.events.role, method: plainRoutes.events.method, repo: null });
       return null;
     } catch (error) {
       // A store that cannot be asked says nothing about the token, and is told by what follows the events themselves.
-      return error instanceof WaybillError && error.code === 'unauthorized' ? error : null;
+      return error instanceof WaybillError && refusals.has(error.code) ? error : null;
     }
   }
 }

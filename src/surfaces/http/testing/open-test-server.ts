@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { dirname, join } from 'node:path';
-import { type Role, roles } from '../../../contract/api/role.ts';
+import { repoRoles, workspaceRoles } from '../../../contract/api/role.ts';
 import { type ConfigurationInput, parseConfiguration } from '../../../contract/configuration.ts';
 import type { ToolDescriptionInput } from '../../../contract/tool.ts';
 import { buildRegistry } from '../../../domain/registry/build-registry.ts';
@@ -17,6 +17,7 @@ import {
 import { toolWorkflow } from '../../../domain/runs/workflows/tool.ts';
 import { allMigrations } from '../../../domain/workspace/all-migrations.ts';
 import { openTokens } from '../../../domain/workspace/tokens/open-tokens.ts';
+import type { WantedToken } from '../../../domain/workspace/tokens/tokens.ts';
 import { createToolCatalog } from '../../../domain/workspace/tools/tool-catalog.ts';
 import { createFolderBlobs } from '../../../platform/blobs/folder-blobs.ts';
 import type { Span } from '../../../platform/correlation/span.ts';
@@ -48,9 +49,17 @@ export interface Answer {
   readonly json: unknown;
 }
 
+/** One a role of the workspace, one a role in the repo `local`, and an admin of another repo. */
+export const testTokens = [
+  ...workspaceRoles,
+  ...repoRoles.map((role) => `repo-${role}` as const),
+  'elsewhere',
+] as const;
+export type TestToken = (typeof testTokens)[number];
+
 export interface AskOptions {
-  /** Whose token is sent; the writer's unless given, none for null. */
-  readonly as?: Role | null;
+  /** Whose token is sent; the runner's unless given, none for null. */
+  readonly as?: TestToken | null;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -61,8 +70,8 @@ export interface TestServer extends AsyncDisposable {
   readonly process: TestProcess;
   readonly world: TestWorld;
   readonly errorStore: ErrorStore;
-  /** One valid token a role. */
-  readonly tokens: Readonly<Record<Role, string>>;
+  /** A valid token of this name; those of repos are made when they are first asked for. */
+  token(name: TestToken): Promise<string>;
   readonly spans: readonly Span[];
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
   /** Ends this process as SIGKILL does, and starts another one on the same store. */
@@ -81,9 +90,13 @@ export async function openTestServer(options: TestServerOptions = {}): Promise<T
   box.world = world;
   await writeTools(world.root, { echo, ...options.tools });
   let now = await startDaemon(world, options);
-  const made: Partial<Record<Role, string>> = {};
-  for (const role of roles) made[role] = (await now.parts.tokens.make({ name: `the-${role}`, role }, 'test')).token;
-  const tokens = { reader: made.reader ?? '', writer: made.writer ?? '', admin: made.admin ?? '' };
+  const made = new Map<TestToken, Promise<string>>();
+  const token = (name: TestToken): Promise<string> => {
+    const known = made.get(name) ?? makeTestToken(now.parts, name);
+    made.set(name, known);
+    return known;
+  };
+  for (const role of workspaceRoles) await token(role);
   return {
     get server() {
       return now.server;
@@ -101,10 +114,10 @@ export async function openTestServer(options: TestServerOptions = {}): Promise<T
       return now.spans;
     },
     world,
-    tokens,
-    ask: (method, path, asked = {}) => {
-      const as = asked.as === undefined ? 'writer' : asked.as;
-      return ask(now.server, method, path, as === null ? null : tokens[as], asked);
+    token,
+    ask: async (method, path, asked = {}) => {
+      const as = asked.as === undefined ? 'runner' : asked.as;
+      return ask(now.server, method, path, as === null ? null : await token(as), asked);
     },
     restart: async () => {
       now.process.die();
@@ -116,6 +129,21 @@ export async function openTestServer(options: TestServerOptions = {}): Promise<T
       await world[Symbol.asyncDispose]();
     },
   };
+}
+
+async function makeTestToken({ tokens, engine }: HttpParts, name: TestToken): Promise<string> {
+  if (name === 'elsewhere') {
+    const repo = { key: 'elsewhere', description: 'Another repo.', created_at: 0, created_by: 'test' };
+    await engine.store.write(async (tx) => void (await tx.db.insertInto('repo').values(repo).execute()));
+  }
+  return (await tokens.make({ name: `the-${name}`, ...rightsOf(name) }, 'test')).token;
+}
+
+function rightsOf(name: TestToken): Pick<WantedToken, 'role' | 'repos'> {
+  if (name === 'elsewhere') return { repos: [{ repo: name, role: 'admin' }] };
+  const role = workspaceRoles.find((each) => each === name);
+  if (role !== undefined) return { role };
+  return { repos: repoRoles.filter((each) => name === `repo-${each}`).map((each) => ({ repo: 'local', role: each })) };
 }
 
 /** One process with everything a daemon has but a worker: runs are begun by whoever submits them. */
