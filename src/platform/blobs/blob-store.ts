@@ -107,18 +107,19 @@ export interface StagedUploads {
    * Adds bytes at the end, which must be `offset`; resolves with the new end. What arrived is durable and stays, also when
    * `source` fails in the middle: then its error is thrown, and `stat` tells the end. A second append to the same upload in
    * one process ends the first: whoever resumes need not wait until a lost connection is noticed.
-   * @throws WaybillError `upload_offset_mismatch` with `offset`, where the end is, in the details; `body_too_large` when it
-   * would hold more than `maxBytes`, and then none of what came is kept; `lease_held` when another process is at it;
+   * @throws WaybillError `upload_offset_mismatch` with `offset`, where the end is, in the details; `size_mismatch` and
+   * `body_too_large` when it would hold more than `limits` say, and then none of what came is kept; `lease_held` when another process is at it;
    * `file_write_failed`
    */
   append(
     id: string,
     offset: number,
     source: AsyncIterable<Uint8Array>,
-    limits?: { readonly maxBytes?: number | undefined },
+    limits?: Omit<ExpectedBytes, 'digest'>,
   ): Promise<number>;
   /**
-   * Checks all of it and moves it among the blobs. A mismatch leaves the upload as it is; so does every other error.
+   * Checks all of it and moves it among the blobs. A mismatch leaves the upload as it is; so does every other error. Of what
+   * is not there, the bytes are none.
    * @throws WaybillError `digest_mismatch`, `size_mismatch`, `body_too_large`, `lease_held`, `file_write_failed`
    */
   finish(id: string, expected?: ExpectedBytes): Promise<ReceivedBlob>;
