@@ -1,4 +1,4 @@
-import type { Digest } from '../../../contract/ids.ts';
+import type { Digest, RunId } from '../../../contract/ids.ts';
 
 /** What names a version: the type decides what a name and a version may look like. */
 export interface Coordinate {
@@ -25,6 +25,16 @@ export interface ManifestBytes {
 export interface ManifestProblem {
   readonly pointer: string;
   readonly message: string;
+  /** The manifest may be right, and the entries not there yet: a draft may have it, a published version not. */
+  readonly pending?: true;
+}
+
+/** What a manifest is held against. */
+export interface ManifestSubject {
+  readonly coordinate: Coordinate;
+  readonly entries: readonly Entry[];
+  /** The run the version was made by, when it was; left out when that is not known. */
+  readonly run?: RunId | null;
 }
 
 /** The rules of one kind of package; plugins add more. All functions are pure and list every problem, not only the first. */
@@ -34,9 +44,6 @@ export interface PackageType {
   readonly mediaTypes: readonly [string, ...string[]];
   nameProblems(name: string): readonly string[];
   versionProblems(version: string): readonly string[];
-  /** Checks a manifest by itself, against the coordinate, and against the entries. */
-  manifestProblems(
-    manifest: ManifestBytes,
-    about: { readonly coordinate: Coordinate; readonly entries: readonly Entry[] },
-  ): readonly ManifestProblem[];
+  /** Checks a manifest by itself, against the coordinate, and against the entries. Never throws, whatever the bytes are. */
+  manifestProblems(manifest: ManifestBytes, about: ManifestSubject): readonly ManifestProblem[];
 }
