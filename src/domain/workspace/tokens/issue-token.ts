@@ -18,7 +18,7 @@ export async function issueToken(store: Store, clock: Clock, wanted: WantedToken
   const { name, role = null, repos = [], expiresAt = null } = wanted;
   const at = clock.now();
   const token = makeToken();
-  const refused = { at, actor: by, action: 'token.issued', resource: `token:${name}` } as const;
+  const refused = { at, actor: by, action: 'token.issued', resource: `tokens/${name}` } as const;
   return recordRefusal(store, { ...refused, details: rightsJson({ role, repos }) }, async () => {
     const expires = expiresAt === null ? null : Date.parse(expiresAt) * 1000;
     const past = expires === null || expires > at ? [] : [{ path: 'expiresAt', message: 'must be a time to come' }];

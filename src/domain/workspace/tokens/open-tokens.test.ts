@@ -1,61 +1,24 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../../../test/postgres/test-database.ts';
+import { type StorePlace, storePlaces } from '../../../../test/support/store-places.ts';
 import { systemClock } from '../../../platform/clock/clock.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
-import { openPostgresStore } from '../../../platform/store/postgres/open.ts';
-import { openSqliteStore } from '../../../platform/store/sqlite/open.ts';
 import type { Store, WriteTx } from '../../../platform/store/store.ts';
-import { allMigrations } from '../all-migrations.ts';
 import { openTokens } from './open-tokens.ts';
 import type { Tokens } from './tokens.ts';
 
-interface Opened {
-  readonly store: Store;
-  readonly second: Store;
-  readonly folder: string | null;
-  close(): Promise<void>;
-}
-const migrations = allMigrations();
-
-async function sqlite(): Promise<Opened> {
-  const folder = await mkdtemp(join(tmpdir(), 'waybill-tokens-'));
-  const open = () => openSqliteStore({ path: join(folder, 'waybill.db'), migrations });
-  const [store, second] = [await open(), await open()];
-  const close = async () => {
-    await Promise.all([store.close(), second.close()]);
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { store, second, folder, close };
-}
-
-async function postgres(): Promise<Opened> {
-  const database = await testDatabase();
-  const { connection } = database;
-  const role = `program_${connection.database}`;
-  const open = () => openPostgresStore({ connection, migrations, role, poolSize: 4 });
-  const [store, second] = [await open(), await open()];
-  const close = async () => {
-    await Promise.all([store.close(), second.close()]);
-    await database.drop();
-  };
-  return { store, second, folder: null, close };
-}
-
-describe.each([
-  ['SQLite', sqlite],
-  ['PostgreSQL', postgres],
-])('tokens on %s', (_, open) => {
-  let opened: Opened;
+describe.each(storePlaces)('tokens on %s', (_, open) => {
+  let place: StorePlace;
+  let opened: { readonly store: Store; readonly second: Store };
   let tokens: Tokens;
   beforeAll(async () => {
-    opened = await open();
+    place = await open();
+    opened = { store: await place.open(), second: await place.open() };
     tokens = openTokens(opened.store, systemClock);
   });
-  afterAll(() => opened.close());
+  afterAll(() => place[Symbol.asyncDispose]());
 
   const auditOf = (id: string) =>
     opened.store.read((tx) =>
@@ -192,8 +155,8 @@ describe.each([
 
   test('nothing of a token is in the store but its digest', async () => {
     const { token, id } = await tokens.make({ name: 'secret', role: 'admin' }, 'local:7');
-    const files = opened.folder === null ? [] : await readdir(opened.folder);
-    const bytes = await Promise.all(files.map((file) => readFile(join(opened.folder ?? '', file), 'latin1')));
+    const files = place.folder === null ? [] : await readdir(place.folder);
+    const bytes = await Promise.all(files.map((file) => readFile(join(place.folder ?? '', file), 'latin1')));
     const rows = await opened.store.read(async (tx) => [
       await tx.db.selectFrom('api_token').selectAll().execute(),
       await tx.db.selectFrom('audit').selectAll().execute(),
