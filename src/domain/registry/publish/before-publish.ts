@@ -2,13 +2,14 @@ import type { Digest } from '../../../contract/ids.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
 import { runGate } from '../../gates/run-gates.ts';
+import { manifestInvalid } from '../manifests/manifest-invalid.ts';
+import { manifestProblemsOf } from '../manifests/manifest-problems-of.ts';
 import type { Entry } from '../package-types/package-type.ts';
 import type { Registry, VersionSubject } from '../registry.ts';
 import {
   assertBlobsInRepo,
   assertBlobsInStore,
   assertHasEntries,
-  assertManifestValid,
   assertNotExpired,
   manifestMissing,
 } from './guards.ts';
@@ -40,12 +41,8 @@ export async function lookAtDraft(
   assertBlobsInStore([...new Set(entries.map(({ digest }) => digest))].filter((digest) => missing.has(digest)));
   const manifest = await readManifest(tx, row.versionId);
   if (manifest === undefined) throw manifestMissing(row);
-  const type = registry.types.get(coordinate.type);
-  assertManifestValid(
-    type === undefined
-      ? [{ pointer: '', message: `is of the type "${coordinate.type}", which nothing here knows` }]
-      : type.manifestProblems(manifest.bytes, { coordinate, entries }),
-  );
+  const problems = manifestProblemsOf(registry, manifest.bytes, { coordinate, entries });
+  if (problems.length > 0) throw manifestInvalid(problems);
   const content = { coordinate, entries, manifest: manifest.facts };
   return { ...content, digest: versionDigest(content) };
 }

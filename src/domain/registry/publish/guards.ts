@@ -2,7 +2,6 @@ import { WaybillError } from '../../../contract/errors.ts';
 import type { Digest } from '../../../contract/ids.ts';
 import { formatTime, type Micros } from '../../../platform/clock/clock.ts';
 import type { GateStanding } from '../../gates/gate.ts';
-import type { ManifestProblem } from '../package-types/package-type.ts';
 import type { HeldEntry, VersionRow } from './read-content.ts';
 
 /** Each guard of a publish has a code of its own, and its error lists all that is missing. */
@@ -70,16 +69,6 @@ export function manifestMissing({ versionId }: VersionRow): WaybillError {
   return new WaybillError('manifest_missing', `the draft ${versionId} has no manifest`, {
     hint: 'Put one, then publish.',
     details: { versionId },
-  });
-}
-
-/** @throws WaybillError `manifest_invalid` with every problem at its JSON pointer */
-export function assertManifestValid(problems: readonly ManifestProblem[]): void {
-  if (problems.length === 0) return;
-  const list = problems.map(({ pointer, message }) => `${pointer === '' ? 'the whole' : pointer} ${message}`);
-  throw new WaybillError('manifest_invalid', `the manifest does not fit: ${list.slice(0, 5).join('; ')}`, {
-    hint: 'Correct the manifest or the entries, then publish.',
-    details: { problems: problems.map(({ pointer, message }) => ({ pointer, message })) },
   });
 }
 
