@@ -29,7 +29,7 @@ export interface AuditRecord {
 }
 
 /** The row of a record, redacted and storable on both engines. */
-export function auditRow(record: AuditRecord): Omit<Insertable<AuditTable>, 'id'> {
+export function auditRow(record: AuditRecord): Omit<Insertable<AuditTable>, 'id' | 'position' | 'previous' | 'digest'> {
   const { details } = record;
   return {
     at: record.at,

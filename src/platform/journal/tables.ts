@@ -10,6 +10,17 @@ export interface AuditTable {
   reason: string | null;
   correlation_id: string | null;
   details: string | null;
+  /** Its place in the chain, from 1; null with the two digests until it is sealed. */
+  position: Generated<number | null>;
+  previous: Generated<string | null>;
+  digest: Generated<string | null>;
+}
+
+/** One row: where the chain of the audit ends. */
+export interface AuditChainTable {
+  name: 'audit';
+  position: number;
+  digest: string;
 }
 
 export interface OutboxTable {
@@ -26,6 +37,7 @@ export interface OutboxTable {
 declare module '../store/store.ts' {
   interface Database {
     audit: AuditTable;
+    audit_chain: AuditChainTable;
     outbox: OutboxTable;
   }
 }
