@@ -1,0 +1,124 @@
+import type { Digest, RunId, VersionId } from '../../../contract/ids.ts';
+import { digestOf } from '../../../platform/digests/digest.ts';
+import { buildStatement } from '../attestation/build-statement.ts';
+import type { RunArtifact } from '../attestation/run-evidence.ts';
+import { signStatement } from '../attestation/sign-statement.ts';
+import { addBlob } from '../blobs/add-blob.ts';
+import { createDraft } from '../drafts/create-draft.ts';
+import { putManifest } from '../manifests/put-manifest.ts';
+import type { Coordinate, Entry } from '../package-types/package-type.ts';
+import { showVersion, type VersionDescription } from '../packages/describe-version.ts';
+import { publishVersion } from '../publish/publish-version.ts';
+import { versionDigest } from '../publish/version-digest.ts';
+import type { Registry } from '../registry.ts';
+import { chooseFiles, holdBytes } from './choose-files.ts';
+import { findCoordinate } from './find-coordinate.ts';
+import { manifestOfRelease } from './manifest-of-release.ts';
+import type { Releases } from './releases.ts';
+import { runOfRelease } from './run-of-release.ts';
+import { sameEntries } from './same-entries.ts';
+
+export interface PublishRun {
+  readonly run: RunId;
+  readonly repo: string;
+  readonly coordinate: Coordinate;
+  /** Globs of the files; all that the run made when there are none. */
+  readonly files: readonly string[];
+  /** Which file is the manifest, for types that have one among their files. */
+  readonly manifest: string | null;
+  /** Publish without an attestation. */
+  readonly unsigned: boolean;
+}
+
+/** What a publish of a run is at, for who waits for it. */
+export type PublishStage = 'checking the run' | 'attaching files' | 'signing' | 'publishing';
+
+export interface PublishedRun extends VersionDescription {
+  /** True when this very version was published before: nothing was done. */
+  readonly idempotent: boolean;
+  readonly files: readonly RunArtifact[];
+}
+
+/**
+ * Publishes what a run made: draft, entries, manifest, attestation, gates, all with the functions of each. Every step finds
+ * what an earlier, killed attempt left, so that doing it again comes to the same version.
+ * @throws WaybillError `run_not_found`, `run_not_succeeded`, `chain_broken`, `draft_empty`, `blob_missing`,
+ * `signing_key_missing` (before anything is changed), `version_conflict` with both digests, and what the steps throw
+ */
+export async function publishRun(
+  releases: Releases,
+  request: PublishRun,
+  by: string,
+  onStage: (stage: PublishStage) => void = () => {},
+): Promise<PublishedRun> {
+  const { registry, signing } = releases;
+  const { repo, coordinate, unsigned } = request;
+  onStage('checking the run');
+  const run = await runOfRelease(registry, request.run);
+  const files = chooseFiles(run, request.files);
+  const entries: readonly Entry[] = files.map((file) => ({ ...file, mediaType: null }));
+  await holdBytes(registry, files);
+  const body = await manifestOfRelease(registry, { coordinate, entries }, run, request.manifest);
+  const digest = digestWith(registry, { coordinate, entries, body });
+  const there = await findCoordinate(registry, repo, coordinate);
+  if (there !== null && there.state !== 'draft') {
+    const { versionId } = there;
+    const { idempotent } = await publishVersion(registry, { repo, versionId, expectedDigest: digest }, by);
+    return { ...(await showVersion(registry, repo, versionId)), idempotent, files };
+  }
+  const signer = unsigned ? null : await signing.open();
+  onStage('attaching files');
+  const wanted = { repo, coordinate, run: request.run, entries, isThere: there !== null };
+  const versionId = await makeDraft(registry, wanted, by);
+  await putManifest(registry, { repo, versionId, mediaType: mediaTypeOf(registry, coordinate), body }, by);
+  onStage('signing');
+  const attestation =
+    signer === null ? null : signStatement(buildStatement({ coordinate, digest, entries }, run), signer);
+  onStage('publishing');
+  const { idempotent } = await publishVersion(
+    registry,
+    { repo, versionId, expectedDigest: digest, ...(attestation === null ? {} : { attestation }) },
+    by,
+  );
+  return { ...(await showVersion(registry, repo, versionId)), idempotent, files };
+}
+
+/** A draft with exactly these entries, whose blobs are in its repo. */
+async function makeDraft(
+  registry: Registry,
+  wanted: {
+    readonly repo: string;
+    readonly coordinate: Coordinate;
+    readonly run: RunId;
+    readonly entries: readonly Entry[];
+    readonly isThere: boolean;
+  },
+  by: string,
+): Promise<VersionId> {
+  const { repo, coordinate, run, entries, isThere } = wanted;
+  const sizes = new Map(entries.map(({ digest, size }) => [digest, size]));
+  await registry.store.write(async (tx) => {
+    for (const [digest, size] of sizes) await addBlob(tx, registry, { repo, digest, size }, by);
+  });
+  // What an earlier attempt left may not go together with what this one wants: that is taken out first.
+  const draft = { ...coordinate, repo, run };
+  const { versionId, reusedDraft } = await createDraft(registry, isThere ? draft : { ...draft, entries }, by);
+  if (isThere || reusedDraft) await sameEntries(registry, { repo, versionId, entries }, by);
+  return versionId;
+}
+
+function mediaTypeOf({ types }: Registry, { type }: Coordinate): string | null {
+  return types.get(type)?.mediaTypes[0] ?? null;
+}
+
+function digestWith(
+  registry: Registry,
+  {
+    coordinate,
+    entries,
+    body,
+  }: { readonly coordinate: Coordinate; readonly entries: readonly Entry[]; readonly body: Uint8Array },
+): Digest {
+  const mediaType = mediaTypeOf(registry, coordinate) ?? '';
+  return versionDigest({ coordinate, entries, manifest: { digest: digestOf(body), size: body.length, mediaType } });
+}

@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
+import type { Micros } from '../../../platform/clock/clock.ts';
+import { auditRow } from '../../../platform/journal/audit.ts';
+import type { ReadTx } from '../../../platform/store/store.ts';
+import { foldPath } from '../entries/fold-path.ts';
+import { packageAggregate } from '../publish/published-event.ts';
+import type { Registry } from '../registry.ts';
+import { assertLink, BrokenRelease } from './release-link.ts';
+import type { ReleaseContent } from './release-source.ts';
+
+type Row = NonNullable<Awaited<ReturnType<typeof readVersion>>>;
+
+/**
+ * What the store says of a published version in more than one place says the same: its row, the event that announced
+ * it (where it is still kept), the audit records of its making, publishing and tombstoning, the gate runs it names, and
+ * the blobs of its repo.
+ * @throws BrokenRelease
+ */
+export async function checkRecords(
+  { store }: Registry,
+  content: ReleaseContent,
+): Promise<Readonly<Record<string, number>>> {
+  return await store.read(async (tx) => {
+    const row = await readVersion(tx, content);
+    if (row === undefined) throw new BrokenRelease('package', 'the row of the version', content.versionId, 'none');
+    assertLink('package', 'the repo of the version', row.packageRepo, row.repo);
+    await checkPaths(tx, content);
+    const records = await checkAudit(tx, row, content);
+    const events = await checkEvent(tx, row, content);
+    const gates = await checkGates(tx, row);
+    return { records, ...(events === 0 ? {} : { published: events }), ...(gates === 0 ? {} : { gates }) };
+  });
+}
+
+async function readVersion({ db }: ReadTx, { versionId }: ReleaseContent) {
+  return await db
+    .selectFrom('version')
+    .innerJoin('package', 'package.id', 'version.package')
+    .selectAll('version')
+    .select(['package.repo as packageRepo', 'package.events'])
+    .where('version.id', '=', versionId)
+    .executeTakeFirst();
+}
+
+async function checkPaths({ db }: ReadTx, { versionId, repo, state }: ReleaseContent): Promise<void> {
+  const rows = await db
+    .selectFrom('version_entry as entry')
+    .leftJoin('repo_blob as blob', (join) =>
+      join.onRef('blob.digest', '=', 'entry.digest').onRef('blob.size', '=', 'entry.size').on('blob.repo', '=', repo),
+    )
+    .select(['entry.path', 'entry.folded', 'entry.digest', 'blob.repo'])
+    .where('entry.version', '=', versionId)
+    .execute();
+  for (const { path, folded, digest, repo: held } of rows) {
+    assertLink('package', `the folded path of ${path}`, foldPath(path), folded);
+    if (held === null && state === 'published') {
+      throw new BrokenRelease('package', path, `${digest} in the repo ${repo}`, 'not in it');
+    }
+  }
+}
+
+/** The records of who did what are chained by themselves; here they are held against the version's row. */
+async function checkAudit({ db }: ReadTx, row: Row, { coordinate, digest }: ReleaseContent): Promise<number> {
+  const records = await db
+    .selectFrom('audit')
+    .select(['at', 'actor', 'action', 'details'])
+    .where('resource', '=', row.id)
+    .where('outcome', '=', 'succeeded')
+    .where('action', 'in', ['package.version.draft.created', 'package.version.published', 'package.version.tombstoned'])
+    .orderBy('id')
+    .execute();
+  const of = (action: string) => records.find((record) => record.action === action);
+  const told = (action: string, at: Micros | null, by: string | null) => {
+    const record = of(action);
+    if (record === undefined) return 0;
+    assertLink('package', `the time of ${action}`, String(record.at), String(at));
+    assertLink('package', `the actor of ${action}`, record.actor, by === null ? 'none' : actorOf(by));
+    return 1;
+  };
+  const count =
+    told('package.version.draft.created', row.created_at, row.created_by) +
+    told('package.version.published', row.published_at, row.published_by) +
+    told('package.version.tombstoned', row.tombstoned_at, row.tombstoned_by);
+  const published = of('package.version.published');
+  if (published === undefined) {
+    throw new BrokenRelease('package', 'the audit', 'a record that it was published', 'none');
+  }
+  const said = publishedDetails.safeParse(JSON.parse(published.details ?? 'null'));
+  if (!said.success) throw new BrokenRelease('package', 'the audit', 'a record of what was published', 'another');
+  assertLink('package', 'the digest in the audit', said.data.digest, String(digest));
+  const { repo, type, name, version } = said.data;
+  assertLink(
+    'package',
+    'the coordinate in the audit',
+    canonicalJson({ repo, type, name, version }),
+    canonicalJson({ repo: row.repo, ...coordinate }),
+  );
+  const isTombstoned = of('package.version.tombstoned') !== undefined;
+  assertLink('package', 'the state', isTombstoned ? 'tombstoned' : 'published', row.state);
+  return count;
+}
+
+const publishedDetails = z.looseObject({
+  repo: z.string(),
+  type: z.string(),
+  name: z.string(),
+  version: z.string(),
+  digest: z.string(),
+});
+
+function actorOf(by: string): string {
+  return auditRow({ at: 0, actor: by, action: 'package.version.published', resource: '', outcome: 'succeeded' }).actor;
+}
+
+const announced = z.looseObject({
+  digest: z.string(),
+  versionId: z.string(),
+  run: z.string().nullable(),
+  attestation: z.looseObject({ keyId: z.string(), digest: z.string() }).nullable(),
+  manifest: z.looseObject({ digest: z.string() }),
+});
+
+/** @returns 0 when the event was delivered and is no longer kept */
+async function checkEvent({ db }: ReadTx, row: Row, content: ReleaseContent): Promise<number> {
+  if (row.event_seq === null || row.event_seq < 1 || row.event_seq > row.events) {
+    throw new BrokenRelease('package', 'its place among the events', `1 to ${row.events}`, String(row.event_seq));
+  }
+  const events = await db
+    .selectFrom('outbox')
+    .select(['aggregate_seq', 'payload'])
+    .where('aggregate', '=', packageAggregate(row.package))
+    .where('type', '=', 'dev.waybill.version.published')
+    .execute();
+  const own = events.filter(({ payload }) => announced.safeParse(JSON.parse(payload)).data?.versionId === row.id);
+  const event = events.find(({ aggregate_seq }) => aggregate_seq === row.event_seq) ?? own[0];
+  if (event === undefined) return 0;
+  const said = announced.safeParse(JSON.parse(event.payload));
+  if (!said.success) throw new BrokenRelease('package', 'its event', 'what its format says', 'something else');
+  assertLink('package', 'its place among the events', String(event.aggregate_seq), String(row.event_seq));
+  assertLink('package', 'the version in its event', said.data.versionId, row.id);
+  assertLink('package', 'the digest in its event', said.data.digest, String(content.digest));
+  assertLink('package', 'the manifest in its event', said.data.manifest.digest, content.manifest?.digest ?? 'none');
+  assertLink('run', 'the run in its event', String(said.data.run), String(content.run));
+  const { attestation } = said.data;
+  const named = attestation === null ? 'none' : `${attestation.digest} by ${attestation.keyId}`;
+  const kept = content.attestation === null ? 'none' : `${content.attestation.digest} by ${content.attestation.keyId}`;
+  assertLink('attestation', 'the attestation in its event', named, kept);
+  return 1;
+}
+
+const passed = z.array(z.strictObject({ gate: z.string(), evidence: z.string() }));
+
+/** The gate runs that let it be published: each passed, for this digest. */
+async function checkGates({ db }: ReadTx, row: Row): Promise<number> {
+  const gates = passed.safeParse(jsonOf(row.gates));
+  if (!gates.success) throw new BrokenRelease('package', 'its gates', 'a list of gate runs', String(row.gates));
+  assertLink('package', 'its gates', canonicalJson(gates.data), String(row.gates));
+  for (const { gate, evidence } of gates.data) {
+    const run = await db.selectFrom('gate_run').selectAll().where('id', '=', evidence).executeTakeFirst();
+    const found = run === undefined ? 'none' : `${run.gate} ${run.outcome} for ${run.subject_digest}`;
+    assertLink('package', `the gate run ${evidence}`, `${gate} passed for ${row.digest}`, found);
+  }
+  return gates.data.length;
+}
+
+function jsonOf(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? 'null');
+  } catch {
+    return null;
+  }
+}
