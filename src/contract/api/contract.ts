@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { receiptSchema } from '../evidence.ts';
+import { draftRoutes } from './drafts.ts';
+import { entryRoutes } from './entries.ts';
+import { packageRoutes, versionRoutes } from './packages.ts';
+import { quarantineRoutes, ruleRoutes } from './policy.ts';
 import { publishRoutes } from './publish.ts';
+import { repoRoutes } from './repos.ts';
 import { detailed, idempotencyReplayedHeader, keyed, route } from './route.ts';
 import {
   answerApprovalSchema,
@@ -23,6 +28,7 @@ import {
   waitMs,
 } from './runs.ts';
 import { capabilitiesSchema } from './system.ts';
+import { tagRoutes } from './tags.ts';
 import { changeRolesSchema, madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
 import { toolDetailSchema, toolListSchema } from './tools.ts';
 
@@ -246,7 +252,14 @@ export const contract = {
       .input(z.object({ params: tokenParams }))
       .output(tokenSchema),
   },
-  versions: { ...publishRoutes },
+  repos: repoRoutes,
+  packages: packageRoutes,
+  tags: tagRoutes,
+  versions: { ...publishRoutes, ...versionRoutes },
+  rules: ruleRoutes,
+  quarantine: quarantineRoutes,
+  drafts: draftRoutes,
+  entries: entryRoutes,
   capabilities: route('any')
     .route({
       method: 'GET',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idShapes } from '../ids.ts';
+import { detailed, route } from './route.ts';
 
 const time = z.iso.datetime();
 const count = z.int().min(0);
@@ -97,3 +98,121 @@ export type Version = z.infer<typeof versionSchema>;
 
 export const listedVersionSchema = z.strictObject(versionShape).describe('A version as a list shows it.');
 export type ListedVersion = z.infer<typeof listedVersionSchema>;
+
+export const packageSchema = z
+  .strictObject({
+    repo: repoKey,
+    type: z.string(),
+    name: z.string(),
+    versions: z.strictObject({ draft: count, published: count, tombstoned: count }).describe('How many there are.'),
+    latest: z.string().nullable().describe('The version the tag `latest` points to; null while nothing is published.'),
+    createdAt: time,
+    createdBy: actor,
+  })
+  .describe('A package, and what is in it by number.');
+export type Package = z.infer<typeof packageSchema>;
+
+export const listPackagesQuery = z.strictObject({
+  type: packageType.optional().describe('Only packages of this type.'),
+  prefix: z.string().min(1).max(256).optional().describe('Only names that begin with this.'),
+  limit: limitParameter,
+  cursor: cursorParameter,
+});
+export const packageListSchema = z
+  .strictObject({ packages: z.array(packageSchema), nextCursor })
+  .describe('Packages by type and name.');
+
+export const listVersionsQuery = z.strictObject({
+  state: z
+    .union([versionStateSchema.transform((state) => [state]), z.array(versionStateSchema)])
+    .default([])
+    .describe('Only versions in this state; several times for several states.'),
+  limit: limitParameter,
+  cursor: cursorParameter,
+});
+export const versionListSchema = z
+  .strictObject({ versions: z.array(listedVersionSchema), nextCursor })
+  .describe('Versions, newest first.');
+
+export const tombstoneSchema = z
+  .strictObject({ reason: z.string().min(1).max(2000).describe('For whoever asks for it later; kept for ever.') })
+  .describe('Why a version is withdrawn.')
+  .meta({ examples: [{ reason: 'Its archive was built from the wrong branch.' }] });
+export const tombstonedSchema = z
+  .strictObject({
+    idempotent: z.boolean().describe('It was tombstoned before: nothing was done, and no event was told.'),
+    version: versionSchema,
+  })
+  .describe('A version that is withdrawn.');
+
+export const packageRoutes = {
+  list: route('repo.read')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/packages',
+      operationId: 'listPackages',
+      tags: ['Packages'],
+      summary: 'List packages',
+      ...detailed,
+    })
+    .input(z.object({ params: repoParams, query: listPackagesQuery.prefault({}) }))
+    .output(packageListSchema),
+  get: route('repo.read', 'package_not_found')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/packages/{type}/{name}',
+      operationId: 'getPackage',
+      tags: ['Packages'],
+      summary: 'Show a package, and what is in it by number',
+      ...detailed,
+    })
+    .input(z.object({ params: packageParams }))
+    .output(packageSchema),
+  versions: route('repo.read', 'package_not_found')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/packages/{type}/{name}/versions',
+      operationId: 'listVersions',
+      tags: ['Packages'],
+      summary: 'List the versions of a package, newest first',
+      ...detailed,
+    })
+    .input(z.object({ params: packageParams, query: listVersionsQuery.prefault({}) }))
+    .output(versionListSchema),
+  version: route('repo.read', 'package_not_found', 'version_not_found')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/packages/{type}/{name}/versions/{version}',
+      operationId: 'resolveVersion',
+      tags: ['Packages'],
+      summary: 'Show the version of a coordinate, published or tombstoned',
+      ...detailed,
+    })
+    .input(z.object({ params: coordinateParams }))
+    .output(versionSchema),
+};
+
+export const versionRoutes = {
+  get: route('repo.read', 'version_not_found')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/packages/versions/{versionId}',
+      operationId: 'getVersion',
+      tags: ['Versions'],
+      summary: 'Show a version in any state',
+      ...detailed,
+    })
+    .input(z.object({ params: versionParams }))
+    .output(versionSchema),
+  tombstone: route('repo.publish', 'version_not_found', 'invalid_transition')
+    .route({
+      method: 'POST',
+      path: '/v1/repos/{repoKey}/packages/versions/{versionId}/tombstone',
+      operationId: 'tombstoneVersion',
+      tags: ['Versions'],
+      summary: 'Withdraw a published version for ever',
+      ...detailed,
+    })
+    .input(z.object({ params: versionParams, body: tombstoneSchema }))
+    .output(tombstonedSchema),
+};

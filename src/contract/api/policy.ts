@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { idShapes } from '../ids.ts';
-import { cursorParameter, limitParameter, nextCursor, repoKey } from './packages.ts';
+import { jsonValueSchema } from '../json-value.ts';
+import { cursorParameter, limitParameter, nextCursor, repoKey, repoParams } from './packages.ts';
+import { detailed, route } from './route.ts';
 
 const time = z.iso.datetime();
 const pattern = z
@@ -76,7 +78,7 @@ export const ruleSchema = z
     ruleId,
     repo: repoKey.nullable().describe('Where it holds; null is every repo.'),
     kind: z.string().describe('What it looks at. Expect kinds you do not know.'),
-    parameters: z.record(z.string(), z.json()),
+    parameters: z.record(z.string(), jsonValueSchema),
     blocks,
     reason: z.string(),
     madeAt: time,
@@ -128,3 +130,97 @@ export const listQuarantineQuery = z.strictObject({
 export const quarantineListSchema = z
   .strictObject({ quarantine: z.array(quarantinedSchema), nextCursor })
   .describe('What is held back, oldest first.');
+
+/** A new rule is 201; one that stands already, with the same words, is found again with 200. */
+const madeOrStanding = z.object({
+  status: z.union([
+    z.literal(201).describe('A new rule.'),
+    z.literal(200).describe('No new rule: one that says the same stands already.'),
+  ]),
+  headers: z.looseObject({}),
+  body: madeRuleSchema,
+});
+const structured = { outputStructure: 'detailed', ...detailed } as const;
+
+export const ruleRoutes = {
+  make: route('repo.admin')
+    .route({
+      method: 'POST',
+      path: '/v1/repos/{repoKey}/rules',
+      operationId: 'makeRule',
+      tags: ['Rules'],
+      summary: 'Make a rule of a repo',
+      ...structured,
+    })
+    .input(z.object({ params: repoParams, body: newRuleSchema }))
+    .output(madeOrStanding),
+  list: route('repo.read')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/rules',
+      operationId: 'listRules',
+      tags: ['Rules'],
+      summary: 'List the rules that hold in a repo',
+      ...detailed,
+    })
+    .input(z.object({ params: repoParams, query: listRulesQuery.prefault({}) }))
+    .output(ruleListSchema),
+  remove: route('repo.admin', 'policy_rule_not_found')
+    .route({
+      method: 'DELETE',
+      path: '/v1/repos/{repoKey}/rules/{ruleId}',
+      operationId: 'removeRule',
+      tags: ['Rules'],
+      summary: 'Remove a rule, and release what it held back',
+      ...detailed,
+    })
+    .input(z.object({ params: ruleParams }))
+    .output(removedRuleSchema),
+  makeEverywhere: route('admin')
+    .route({
+      method: 'POST',
+      path: '/v1/rules',
+      operationId: 'makeRuleEverywhere',
+      tags: ['Rules'],
+      summary: 'Make a rule of every repo',
+      ...structured,
+    })
+    .input(z.object({ body: newRuleSchema }))
+    .output(madeOrStanding),
+  listEverywhere: route('auditor')
+    .route({
+      method: 'GET',
+      path: '/v1/rules',
+      operationId: 'listRulesEverywhere',
+      tags: ['Rules'],
+      summary: 'List the rules of every repo',
+      ...detailed,
+    })
+    .input(z.object({ query: listRulesQuery.prefault({}) }))
+    .output(ruleListSchema),
+  removeEverywhere: route('admin', 'policy_rule_not_found')
+    .route({
+      method: 'DELETE',
+      path: '/v1/rules/{ruleId}',
+      operationId: 'removeRuleEverywhere',
+      tags: ['Rules'],
+      summary: 'Remove a rule of every repo, and release what it held back',
+      ...detailed,
+    })
+    .input(z.object({ params: anywhereRuleParams }))
+    .output(removedRuleSchema),
+};
+
+export const quarantineRoutes = {
+  list: route('repo.read')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/quarantine',
+      operationId: 'listQuarantine',
+      tags: ['Rules'],
+      summary: 'List the versions that rules hold back',
+      ...detailed,
+    })
+    .input(z.object({ params: repoParams, query: listQuarantineQuery.prefault({}) }))
+    .output(quarantineListSchema),
+};

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { idShapes } from '../ids.ts';
 import { packageParams, versionText } from './packages.ts';
+import { detailed, route } from './route.ts';
 
 /** No tag looks like a version, so that `name@1.2.0` and `name@stable` are never mistaken for each other. */
 export const tagShape = /^(?![vV]\d)[A-Za-z][A-Za-z0-9._-]{0,127}$/;
@@ -33,3 +34,50 @@ export const changedTagSchema = z
 export const tagListSchema = z
   .strictObject({ tags: z.array(tagSchema) })
   .describe('The tags of a package by name, `latest` among them as soon as anything is published.');
+
+export const tagRoutes = {
+  list: route('repo.read', 'package_not_found')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/packages/{type}/{name}/tags',
+      operationId: 'listTags',
+      tags: ['Tags'],
+      summary: 'List the tags of a package',
+      ...detailed,
+    })
+    .input(z.object({ params: packageParams }))
+    .output(tagListSchema),
+  get: route('repo.read', 'package_not_found', 'tag_not_found')
+    .route({
+      method: 'GET',
+      path: '/v1/repos/{repoKey}/packages/{type}/{name}/tags/{tag}',
+      operationId: 'getTag',
+      tags: ['Tags'],
+      summary: 'Show where a tag points',
+      ...detailed,
+    })
+    .input(z.object({ params: tagParams }))
+    .output(tagSchema),
+  set: route('repo.publish', 'package_not_found', 'version_not_found', 'version_tombstoned', 'version_exists')
+    .route({
+      method: 'PUT',
+      path: '/v1/repos/{repoKey}/packages/{type}/{name}/tags/{tag}',
+      operationId: 'setTag',
+      tags: ['Tags'],
+      summary: 'Make a tag point to a published version',
+      ...detailed,
+    })
+    .input(z.object({ params: tagParams, body: setTagSchema }))
+    .output(changedTagSchema),
+  remove: route('repo.publish', 'package_not_found', 'tag_not_found')
+    .route({
+      method: 'DELETE',
+      path: '/v1/repos/{repoKey}/packages/{type}/{name}/tags/{tag}',
+      operationId: 'removeTag',
+      tags: ['Tags'],
+      summary: 'Remove a tag; the answer is where it pointed',
+      ...detailed,
+    })
+    .input(z.object({ params: tagParams }))
+    .output(tagSchema),
+};

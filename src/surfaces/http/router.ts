@@ -1,5 +1,9 @@
 import { capabilitiesHandler } from './handlers/capabilities.ts';
+import { draftHandlers, entryHandlers } from './handlers/drafts.ts';
+import { packageHandlers, tagHandlers, versionHandlers } from './handlers/packages.ts';
+import { quarantineHandlers, ruleHandlers } from './handlers/policy.ts';
 import { publishHandlers } from './handlers/publish.ts';
+import { repoHandlers } from './handlers/repos.ts';
 import { runHandlers } from './handlers/runs.ts';
 import { tokenHandlers } from './handlers/tokens.ts';
 import { toolHandlers } from './handlers/tools.ts';
@@ -12,7 +16,14 @@ export function createRouter(context: HttpContext) {
     runs: runHandlers(context),
     tools: toolHandlers(context.parts),
     tokens: tokenHandlers(context.parts),
-    versions: { ...publishHandlers(context.parts) },
+    repos: repoHandlers(context.parts),
+    packages: packageHandlers(context.parts),
+    tags: tagHandlers(context.parts),
+    versions: { ...publishHandlers(context.parts), ...versionHandlers(context.parts) },
+    rules: ruleHandlers(context.parts),
+    quarantine: quarantineHandlers(context.parts),
+    drafts: draftHandlers(context.parts),
+    entries: entryHandlers(context.parts),
     capabilities: capabilitiesHandler(context.parts),
   });
 }

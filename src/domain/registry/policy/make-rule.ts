@@ -11,9 +11,11 @@ import { requireRepo } from '../repos/require-repo.ts';
 import { decide } from './decide.ts';
 import { quarantineRecords } from './publish-refusals.ts';
 import { publishedFacts } from './published-facts.ts';
-import type { PolicyRule } from './rule-row.ts';
+import { type PolicyRule, ruleOf } from './rule-row.ts';
 
 export interface MadeRule {
+  /** False when a rule that says the same stands already: nothing was done. */
+  readonly created: boolean;
   readonly rule: PolicyRule;
   /** How many published versions it keeps from being downloaded. */
   readonly quarantined: number;
@@ -21,7 +23,7 @@ export interface MadeRule {
 
 /**
  * Makes a rule. One that blocks downloads holds back what is published already, in the same transaction; no publish
- * passes it meanwhile.
+ * passes it meanwhile. A rule that stands and looks at and blocks the same is found again.
  * @param request.repo where it holds; null is every repo
  * @throws WaybillError `repo_not_found`
  */
@@ -37,6 +39,8 @@ export function makeRule(
   return recordingRefusal(registry, { action: 'policy.rule.made', resource: ruleId, by, details }, () =>
     store.locked({ table: 'policy_lock', key: { id: 1 } }, async (tx) => {
       if (repo !== null) await requireRepo(tx, repo);
+      const standing = await sameRule(tx, repo, asked);
+      if (standing !== null) return { created: false, rule: standing, quarantined: await countHeld(tx, standing) };
       const at = clock.now();
       const rule: PolicyRule = {
         ruleId,
@@ -67,9 +71,34 @@ export function makeRule(
           },
         ],
       });
-      return { rule, quarantined: rule.blocks === 'publish' ? 0 : await holdBack(tx, rule) };
+      return { created: true, rule, quarantined: rule.blocks === 'publish' ? 0 : await holdBack(tx, rule) };
     }),
   );
+}
+
+async function sameRule(tx: LockedTx, repo: string | null, asked: NewRule): Promise<PolicyRule | null> {
+  const row = await tx.db
+    .selectFrom('policy_rule')
+    .selectAll()
+    .where('repo', repo === null ? 'is' : '=', repo)
+    .where('removed_at', 'is', null)
+    .where('kind', '=', asked.kind)
+    .where('parameters', '=', canonicalJson(asked.parameters))
+    .where('blocks', '=', asked.blocks)
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? null : ruleOf(row);
+}
+
+async function countHeld(tx: LockedTx, { ruleId }: PolicyRule): Promise<number> {
+  const row = await tx.db
+    .selectFrom('quarantine')
+    .select(({ fn }) => fn.countAll().as('count'))
+    .where('rule', '=', ruleId)
+    .where('released_at', 'is', null)
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
 }
 
 /** Quarantines every published version the rule hits, page by page. */
