@@ -196,6 +196,9 @@ const configurationSchema = z
         /** Tries of one delivery before it is dead and waits for a redelivery by hand. */
         maxAttempts: z.int().min(1).max(100).default(8),
         timeoutMs: milliseconds.default(10_000),
+        /** After a try that failed the wait is random, up to backoffMs, doubling to maxBackoffMs. */
+        backoffMs: milliseconds.default(5_000),
+        maxBackoffMs: milliseconds.default(3_600_000),
       })
       .prefault({}),
     /** Further facts a run records about where it comes from. */
@@ -304,6 +307,8 @@ export interface Configuration {
     readonly allowPrivate: readonly string[];
     readonly maxAttempts: number;
     readonly timeoutMs: number;
+    readonly backoffMs: number;
+    readonly maxBackoffMs: number;
   };
   readonly provenance: { readonly hostHash: boolean };
   readonly tests: { readonly allowedFailures: readonly string[] };

@@ -69,7 +69,7 @@ export default defineConfig({
   // registry: { gates: ['run-checks'], draftDays: 14, uploadHours: 24, tombstoneDays: 30, graceHours: 24 },
 
   // Where news of releases may be sent: hosts in private networks only when they are named here.
-  // webhooks: { allowPrivate: [], maxAttempts: 8, timeoutMs: 10_000 },
+  // webhooks: { allowPrivate: [], maxAttempts: 8, timeoutMs: 10_000, backoffMs: 5_000, maxBackoffMs: 3_600_000 },
 
   // Record a keyed hash of this machine's name with each run.
   // provenance: { hostHash: false },
