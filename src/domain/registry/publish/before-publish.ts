@@ -1,17 +1,21 @@
+import { z } from 'zod';
 import type { Digest } from '../../../contract/ids.ts';
-import type { ReadTx } from '../../../platform/store/store.ts';
+import { parseDigest } from '../../../platform/digests/digest.ts';
+import type { PreparedSql, ReadTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
 import { runGate } from '../../gates/run-gates.ts';
 import { manifestInvalid } from '../manifests/manifest-invalid.ts';
 import { manifestProblemsOf } from '../manifests/manifest-problems-of.ts';
 import type { Entry } from '../package-types/package-type.ts';
 import type { Registry, VersionSubject } from '../registry.ts';
+import { type VersionState, versionStates } from '../states.ts';
 import {
   assertBlobsInRepo,
   assertBlobsInStore,
   assertHasEntries,
   assertNotExpired,
   manifestMissing,
+  versionNotFound,
 } from './guards.ts';
 import { readEntries, readManifest, type VersionRow } from './read-content.ts';
 import { type VersionContent, versionDigest } from './version-digest.ts';
@@ -20,6 +24,52 @@ import { type VersionContent, versionDigest } from './version-digest.ts';
 export interface Found extends VersionContent {
   readonly entries: readonly Entry[];
   readonly digest: Digest;
+}
+
+const selectDraft: PreparedSql = {
+  sqlite: `SELECT version.package, version.state, entry.digest, entry.size FROM version
+    LEFT JOIN version_entry AS entry ON entry.version = version.id WHERE version.id = ? AND version.repo = ?`,
+  postgres: `SELECT version.package, version.state, entry.digest, entry.size FROM version
+    LEFT JOIN version_entry AS entry ON entry.version = version.id WHERE version.id = $1 AND version.repo = $2`,
+};
+const draftRow = z.object({
+  package: z.string(),
+  state: z.enum(versionStates),
+  digest: z.string().nullable(),
+  size: z.union([z.number(), z.bigint()]).nullable(),
+});
+
+/** A version at a glance: enough to know whose lock is needed, and which bytes it stands on. */
+export interface Glance {
+  readonly packageId: string;
+  readonly state: VersionState;
+  /** Sizes by digest. */
+  readonly blobs: ReadonlyMap<Digest, number>;
+}
+
+/** One prepared statement: most publishes need no more before their lock. @throws WaybillError `version_not_found` */
+export async function glanceAt(
+  { store }: Pick<Registry, 'store'>,
+  { repo, versionId }: { readonly repo: string; readonly versionId: string },
+): Promise<Glance> {
+  const rows = (await store.select(selectDraft, [versionId, repo])).map((row) => draftRow.parse(row));
+  const [first] = rows;
+  if (first === undefined) throw versionNotFound(repo, versionId);
+  const blobs = new Map<Digest, number>();
+  for (const { digest, size } of rows) if (digest !== null) blobs.set(parseDigest(digest), Number(size));
+  return { packageId: first.package, state: first.state, blobs };
+}
+
+/** Those whose bytes do not lie in the store with the size they must have. */
+export async function missingBytes(
+  { blobs: stored }: Pick<Registry, 'blobs'>,
+  blobs: ReadonlyMap<Digest, number>,
+): Promise<ReadonlySet<Digest>> {
+  const missing = new Set<Digest>();
+  for (const [digest, size] of blobs) {
+    if ((await stored.stat(digest))?.size !== size) missing.add(digest);
+  }
+  return missing;
 }
 
 /**

@@ -12,6 +12,7 @@ const refusals = new Set([
   'store_immutable',
   'store_constraint',
   'transaction_denied',
+  'run_not_found',
   'blob_not_found',
 ]);
 

@@ -1,11 +1,11 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import { type Digest, parseId, type VersionId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
-import type { LockedTx } from '../../../platform/store/store.ts';
+import type { LockedTx, ReadTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
 import { publishRefusals } from '../policy/publish-refusals.ts';
 import type { Registry } from '../registry.ts';
-import { checkGates, type Found, lookAtDraft } from './before-publish.ts';
+import { checkGates, glanceAt, lookAtDraft, missingBytes } from './before-publish.ts';
 import { assertGatesGreen, versionConflict, versionNotFound, versionTombstoned } from './guards.ts';
 import { readVersionRow, type VersionRow } from './read-content.ts';
 import { recordAttempt } from './record-attempt.ts';
@@ -50,18 +50,14 @@ export async function publishVersion(
 }
 
 async function publish(registry: Registry, request: PublishRequest, by: string): Promise<PublishedVersion> {
-  const { repo, versionId } = request;
   const { store } = registry;
-  const looked = await store.read(async (tx) => {
-    const row = await readVersionRow(tx, repo, versionId, false);
-    if (row === undefined) throw versionNotFound(repo, versionId);
-    return row.state === 'draft' ? { row, found: await lookAtDraft(registry, tx, row) } : { row, found: null };
-  });
-  if (looked.found === null) return publishedBefore(looked.row, request);
+  const { packageId, state, blobs } = await glanceAt(registry, request);
+  if (state !== 'draft')
+    return await store.read(async (tx) => publishedBefore(await rowOf(registry, tx, request), request));
   // Files and gates take time: they are looked at before the lock, and what they said is held against the draft under it.
-  await checkGates(registry, looked.row, looked.found, by);
-  const missing = await missingBytes(registry, looked.found);
-  const published = await underLock(registry, looked.row.packageId, (tx) =>
+  await runRequiredGates(registry, request, by);
+  const missing = await missingBytes(registry, blobs);
+  const published = await underLock(registry, packageId, request, (tx) =>
     publishLocked(registry, tx, { request, by, missing }),
   );
   if (!published.idempotent) {
@@ -71,8 +67,41 @@ async function publish(registry: Registry, request: PublishRequest, by: string):
   return published;
 }
 
-async function underLock<T>(registry: Registry, packageId: string, scope: (tx: LockedTx) => Promise<T>): Promise<T> {
-  return await registry.store.locked({ table: 'package', key: { id: packageId } }, scope);
+/** @throws WaybillError `version_not_found` */
+async function rowOf(
+  { store }: Registry,
+  tx: Pick<ReadTx, 'db'>,
+  { repo, versionId }: PublishRequest,
+  lock = false,
+): Promise<VersionRow> {
+  const row = await readVersionRow(tx, repo, versionId, lock && store.engine === 'postgres');
+  if (row === undefined) throw versionNotFound(repo, versionId);
+  return row;
+}
+
+/** Runs what is required of this version and has no word yet on what it holds now. */
+async function runRequiredGates(registry: Registry, request: PublishRequest, by: string): Promise<void> {
+  if (registry.settings.gates.length === 0) return;
+  const looked = await registry.store.read(async (tx) => {
+    const row = await rowOf(registry, tx, request);
+    return row.state === 'draft' ? { row, found: await lookAtDraft(registry, tx, row) } : null;
+  });
+  if (looked !== null) await checkGates(registry, looked.row, looked.found, by);
+}
+
+/** The package goes with its last draft: whoever waited for its lock then finds nothing. */
+async function underLock<T>(
+  { store }: Registry,
+  packageId: string,
+  { repo, versionId }: PublishRequest,
+  scope: (tx: LockedTx) => Promise<T>,
+): Promise<T> {
+  try {
+    return await store.locked({ table: 'package', key: { id: packageId } }, scope);
+  } catch (error) {
+    if (error instanceof WaybillError && error.code === 'store_row_missing') throw versionNotFound(repo, versionId);
+    throw error;
+  }
 }
 
 interface Attempt {
@@ -88,8 +117,7 @@ async function publishLocked(
   { request, by, missing }: Attempt,
 ): Promise<PublishedVersion> {
   const { repo, versionId, expectedDigest } = request;
-  const row = await readVersionRow(tx, repo, versionId, registry.store.engine === 'postgres');
-  if (row === undefined) throw versionNotFound(repo, versionId);
+  const row = await rowOf(registry, tx, request, true);
   if (row.state !== 'draft') return publishedBefore(row, request);
   const found = await lookAtDraft(registry, tx, row, missing);
   if (expectedDigest !== undefined && found.digest !== expectedDigest) {
@@ -135,14 +163,4 @@ function publishedBefore(row: VersionRow, { expectedDigest }: PublishRequest): P
     publishedAt,
     publishedBy,
   };
-}
-
-/** The blobs of a draft whose bytes do not lie in the store with the size they must have. */
-async function missingBytes({ blobs }: Registry, { entries }: Found): Promise<ReadonlySet<Digest>> {
-  const sizes = new Map(entries.map(({ digest, size }) => [digest, size]));
-  const missing = new Set<Digest>();
-  for (const [digest, size] of sizes) {
-    if ((await blobs.stat(digest))?.size !== size) missing.add(digest);
-  }
-  return missing;
 }
