@@ -236,3 +236,49 @@ test.each(ways)('a token is made once, listed without itself, and revoked, %s', 
   });
   expect(await way('tokens', 'revoke', made.id)).toMatchObject({ exitCode: 0 });
 });
+
+test.each(ways)(
+  'G20 G21 a token is given roles, an end and other roles, and says what it may do, %s',
+  async (name, way) => {
+    const label = `may${name.length}`;
+    const json = async (...args: string[]) => JSON.parse((await way('tokens', ...args, '--json')).stdout);
+    const made = await json('make', label, '--repo', 'local=publish', '--expires', '30d');
+    expect(made).toMatchObject({ role: null, repos: [{ repo: 'local', role: 'publish' }], lastUsedAt: null });
+    const days = (Date.parse(made.expiresAt) - Date.now()) / 86_400_000;
+    expect(days).toBeGreaterThan(29.9);
+    expect(days).toBeLessThanOrEqual(30);
+    const { tokens } = daemon.parts;
+    expect(await tokens.authenticate(made.token)).toMatchObject({ actor: `token:${label}`, role: null });
+    expect((await way('tokens')).stdout).toMatch(new RegExp(`${made.id} +${label} +local=publish +token:${label} `));
+
+    const granted = await way('tokens', 'grant', made.id, '--role', 'operator', '--repo', 'local=none');
+    expect(granted).toMatchObject({ exitCode: 0, stdout: `${made.id} (${label}) may now: operator\n` });
+    expect(await tokens.authenticate(made.token)).toMatchObject({ role: 'operator', repos: [] });
+    expect(await json('grant', made.id, '--repo', 'local=read')).toMatchObject({
+      role: 'operator',
+      repos: [{ repo: 'local', role: 'read' }],
+    });
+
+    const plain = await way('tokens', 'make', `${label}-plain`);
+    expect(plain).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(/tok_\w+: runner; it is not shown again/),
+    });
+    const until = await way('tokens', 'make', `${label}-until`, '--role', 'admin', '--expires', '2199-01-01T00:00:00Z');
+    expect(until.stderr).toContain(': admin, until 2199-01-01T00:00:00.000Z;');
+  },
+);
+
+test('G20 what a token cannot be is refused the same both ways', async () => {
+  const made = JSON.parse((await without('tokens', 'make', 'fixed', '--json')).stdout);
+  for (const json of [[], ['--json']]) {
+    await both('tokens', 'make', 'wrong', '--repo', 'nowhere=read', ...json);
+    await both('tokens', 'make', 'wrong', '--repo', 'local=read', '--repo', 'local=write', ...json);
+    await both('tokens', 'make', 'wrong', '--expires', '2020-01-01T00:00:00Z', ...json);
+    await both('tokens', 'make', 'wrong', '--role', 'writer', ...json);
+    await both('tokens', 'grant', made.id, '--role', 'none', ...json);
+    await both('tokens', 'grant', made.id, '--repo', 'nowhere=read', ...json);
+    await both('tokens', 'grant', made.id, ...json);
+    await both('tokens', 'grant', 'tok_0000000000000000', '--role', 'admin', ...json);
+  }
+});

@@ -123,7 +123,7 @@ function defineList(command: Command, context: () => CliContext): void {
 }
 
 interface GrantOptions {
-  readonly role?: WorkspaceRole | null;
+  readonly role?: WorkspaceRole | 'none';
   readonly repo?: readonly { readonly repo: string; readonly role: RepoRole | null }[];
 }
 
@@ -132,7 +132,7 @@ function defineGrant(command: Command, context: () => CliContext): void {
     .command('grant')
     .description('change what a token may do, from its next request on; what is not named stays')
     .argument('<token>', 'its id, as `tokens list` shows it', nonEmpty)
-    .option('--role <role>', `its role in the workspace: ${roles}, or none`, orNone(workspaceRole))
+    .option('--role <role>', `its role in the workspace: ${roles}, or none`, roleOrNone)
     .option(
       '--repo <grant>',
       'its role in a repo, as local=publish or local=none; may be given several times',
@@ -146,7 +146,7 @@ function defineGrant(command: Command, context: () => CliContext): void {
       if (role === undefined && repos.length === 0) {
         throw usageError('nothing is said of what the token may do', 'Give --role, --repo, or both.');
       }
-      const change: RoleChange = { role, repos };
+      const change: RoleChange = { role: role === 'none' ? null : role, repos };
       const token = await context().withProgram((program) => program.changeRoles(id, change));
       await context().result(
         () => token,
@@ -155,8 +155,9 @@ function defineGrant(command: Command, context: () => CliContext): void {
     });
 }
 
-function orNone<T>(parse: (text: string) => T): (text: string) => T | null {
-  return (text) => (text === 'none' ? null : parse(text));
+// Not null: that is an option without a value to commander.
+function roleOrNone(text: string): WorkspaceRole | 'none' {
+  return text === 'none' ? text : workspaceRole(text);
 }
 
 /** `KEY=ROLE`, or `KEY=none`. */
