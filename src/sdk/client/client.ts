@@ -114,6 +114,8 @@ export function createClient(address: DaemonAddress, options: ClientOptions = {}
     versions: api.versions,
     rules: api.rules,
     quarantine: api.quarantine,
+    drafts: api.drafts,
+    entries: api.entries,
     capabilities: api.capabilities,
     system,
     events: (runId, eventsOptions = {}) => readEvents(daemon, open('false'), runId, eventsOptions),

@@ -42,10 +42,13 @@ export function invalidRequest(issues: readonly Issue[], cause?: unknown): Waybi
 const mostIssues = 100;
 const listed = z.array(z.object({ path: z.string(), message: z.string() }));
 
+/** A rule of the domain names every entry it refuses, and a version has at most so many. */
+const mostListed = 10_000;
+
 /** The problems an error lists in its details; none when it lists none. */
 export function issuesIn(error: WaybillError): Issue[] {
   const parsed = listed.safeParse(error.details?.problems);
-  return parsed.success ? parsed.data.slice(0, mostIssues) : [];
+  return parsed.success ? parsed.data.slice(0, mostListed) : [];
 }
 
 function issuesOf({ issues }: ValidationError): Issue[] {

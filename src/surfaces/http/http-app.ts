@@ -9,6 +9,7 @@ import { describeError } from './describe-error.ts';
 import { registerEventsRoute } from './events/events-route.ts';
 import type { HttpContext } from './http-context.ts';
 import { takeJsonBodies } from './json-body.ts';
+import { registerManifestRoutes } from './manifest-routes.ts';
 import { assertOwnAddress } from './own-address.ts';
 import { registerPlainRoutes } from './plain-routes.ts';
 import type { Refusals } from './refusals.ts';
@@ -75,6 +76,7 @@ export async function createHttpApp(
   await registerContractRoutes(app, createRouter(context));
   registerPlainRoutes(app, context);
   registerEventsRoute(app, context);
+  registerManifestRoutes(app, context);
   await app.ready();
   return app;
 }

@@ -1,5 +1,6 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import { makeId } from '../../../platform/ids/make-id.ts';
+import { assertChecksums } from '../entries/assert-checksums.ts';
 import { entryProblems } from '../entries/new-entry.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
@@ -14,7 +15,7 @@ const mostTries = 5;
 /**
  * Makes a draft of a coordinate, or finds the one there is; its time begins when it is made, and using it again gives it no
  * more. An expired one makes place for a new one. A package that has no row yet gets one.
- * @throws WaybillError `invalid_input`, `blob_not_found`, `size_mismatch` with every problem, `repo_not_found`,
+ * @throws WaybillError `invalid_input`, `blob_not_found`, `size_mismatch`, `digest_mismatch` with every problem, `repo_not_found`,
  * `run_not_found`, `version_exists` (published or tombstoned), `version_conflict` (a draft made by another run)
  */
 export async function createDraft(registry: Registry, wanted: NewDraft, by: string): Promise<MadeDraft> {
@@ -27,6 +28,7 @@ export async function createDraft(registry: Registry, wanted: NewDraft, by: stri
     details: { repo },
   } as const;
   return refusalsRecorded(registry, attempt, by, async () => {
+    await assertChecksums(registry, repo, entries);
     for (let tries = 1; ; tries++) {
       try {
         const made = (await inKnownPackage(registry, wanted, by)) ?? (await inNewPackage(registry, wanted, by));

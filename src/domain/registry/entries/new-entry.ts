@@ -1,5 +1,5 @@
+import { mostEntries } from '../../../contract/api/entries.ts';
 import type { Digest } from '../../../contract/ids.ts';
-import { hexOf } from '../../../platform/digests/digest.ts';
 import { pathConflicts } from './path-conflicts.ts';
 import { pathProblems } from './path-problems.ts';
 
@@ -9,6 +9,9 @@ export interface RequestProblem {
   readonly message: string;
 }
 
+/** Hex digests of the same bytes, by algorithm. */
+export type Checksums = { readonly [algorithm in 'sha256' | 'sha512' | 'sha1']?: string | undefined };
+
 /** A file a draft is to be given; its blob is in the repo already. */
 export interface NewEntry {
   readonly path: string;
@@ -17,12 +20,8 @@ export interface NewEntry {
   readonly size: number;
   /** Null, or left out, says nothing of it: an entry that has one keeps it. */
   readonly mediaType?: string | null | undefined;
-  /** Hex digests of the same bytes, by algorithm. */
-  readonly checksums?: { readonly sha256?: string | undefined } | undefined;
+  readonly checksums?: Checksums | undefined;
 }
-
-/** The most files one version may have. */
-export const mostEntries = 10_000;
 
 /** What is wrong with entries by themselves, whatever the draft holds: all of it, in the order of the request. */
 export function entryProblems(entries: readonly NewEntry[]): readonly RequestProblem[] {
@@ -33,11 +32,8 @@ export function entryProblems(entries: readonly NewEntry[]): readonly RequestPro
   const say = (index: number, part: string, message: string) =>
     found.push({ index, problem: { path: `entries[${index}].${part}`, message } });
   const places = new Map<string, number[]>();
-  entries.forEach(({ path, digest, checksums }, index) => {
+  entries.forEach(({ path }, index) => {
     for (const message of pathProblems(path)) say(index, 'path', message);
-    if (checksums?.sha256 !== undefined && checksums.sha256 !== hexOf(digest)) {
-      say(index, 'checksums.sha256', 'is not that of the digest');
-    }
     places.set(path, [...(places.get(path) ?? []), index]);
   });
   for (const indices of places.values()) {

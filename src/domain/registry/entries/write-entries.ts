@@ -1,11 +1,12 @@
 import type { Insertable } from 'kysely';
+import { mostEntries } from '../../../contract/api/entries.ts';
 import { WaybillError } from '../../../contract/errors.ts';
 import type { Digest, VersionId } from '../../../contract/ids.ts';
 import type { JsonObject } from '../../../contract/json.ts';
 import type { LockedTx, WriteTx } from '../../../platform/store/store.ts';
 import type { VersionEntryTable } from '../tables.ts';
 import { foldPath } from './fold-path.ts';
-import { conflictText, mostEntries, type NewEntry, type RequestProblem } from './new-entry.ts';
+import { conflictText, type NewEntry, type RequestProblem } from './new-entry.ts';
 import { foldersOf, pathConflicts } from './path-conflicts.ts';
 
 type Tx = WriteTx | LockedTx;

@@ -55,8 +55,9 @@ export const ociImageType: PackageType = {
   versionProblems: tagProblems,
   manifestProblems: ({ mediaType: given, body }, { entries }) => {
     const read = given === indexType ? readIndex(body) : readManifest(body);
-    if (!('value' in read)) return read.problems;
-    const { value, descriptors, problems } = read;
+    if ('problems' in read) return read.problems;
+    const { value, descriptors } = read;
+    const problems = [...read.found];
     if (value.mediaType !== undefined && value.mediaType !== given) {
       problems.push({ pointer: '/mediaType', message: `must be ${given}, as the content type says` });
     }
@@ -76,19 +77,18 @@ interface Read {
   readonly value: { readonly mediaType?: string | undefined };
   /** What must be there, by pointer. */
   readonly descriptors: readonly (readonly [string, Descriptor])[];
-  readonly problems: ManifestProblem[];
+  /** What is wrong though the shape fits. */
+  readonly found: readonly ManifestProblem[];
 }
 
 function readManifest(body: Uint8Array): Read | { readonly problems: readonly ManifestProblem[] } {
   const read = readShape(body, imageManifest);
   if ('problems' in read) return read;
   const { value } = read;
-  const problems: ManifestProblem[] = [];
-  if (value.config.mediaType === emptyType && value.artifactType === undefined) {
-    problems.push({ pointer: '/artifactType', message: 'is needed when the config is empty' });
-  }
+  const nameless = value.config.mediaType === emptyType && value.artifactType === undefined;
+  const found = nameless ? [{ pointer: '/artifactType', message: 'is needed when the config is empty' }] : [];
   const layers = value.layers.map((layer, index) => [`/layers/${index}`, layer] as const);
-  return { value, descriptors: [['/config', value.config], ...layers], problems };
+  return { value, descriptors: [['/config', value.config], ...layers], found };
 }
 
 function readIndex(body: Uint8Array): Read | { readonly problems: readonly ManifestProblem[] } {
@@ -98,7 +98,7 @@ function readIndex(body: Uint8Array): Read | { readonly problems: readonly Manif
   return {
     value,
     descriptors: value.manifests.map((each, index) => [`/manifests/${index}`, each] as const),
-    problems: [],
+    found: [],
   };
 }
 
