@@ -150,6 +150,7 @@ export const errorCodes = {
   stale_epoch: 3,
   lease_lost: 3,
   holder_silent: 3,
+  delivery_failed: 3,
   chain_broken: 3,
   receipt_conflict: 3,
   ledger_closed: 3,
