@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { bytesMediaType } from '../../src/contract/api/byte-routes.ts';
 import { httpStatus, problemMediaType, problemSchema } from '../../src/contract/api/problem.ts';
 import { problemsOfRoute } from '../../src/contract/api/route-problems.ts';
 import type { ErrorCode } from '../../src/contract/errors.ts';
@@ -7,9 +8,12 @@ import type { Components } from './components.ts';
 import { listAt, objectAt, same } from './json.ts';
 import type { Answer, Route } from './routes.ts';
 
+/** A body, or an answer, of bytes that are nothing else to us. */
+const bytes: JsonObject = { type: 'string', format: 'binary' };
+
 /** The operation of one route: what it takes, who may, and every status it can answer. */
 export function operationOf(route: Route, components: Components): JsonObject {
-  const { operationId, tag, summary, role, params, query, headers, body } = route;
+  const { operationId, tag, summary, role, params, query, headers, body, takes } = route;
   const parameters = [
     ...parametersOf('path', params, components),
     ...parametersOf('query', query, components),
@@ -23,6 +27,7 @@ export function operationOf(route: Route, components: Components): JsonObject {
     ...(role === 'open' ? { security: [] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: requestBodyOf(body, components) }),
+    ...(takes === undefined ? {} : { requestBody: { required: true, content: { [takes]: { schema: bytes } } } }),
     responses: responsesOf(route, components),
   };
 }
@@ -76,7 +81,8 @@ function responsesOf(route: Route, components: Components): JsonObject {
 }
 
 function answerOf({ description, mediaTypes, schema, headers }: Answer, components: Components): JsonObject {
-  const media = schema === null ? { schema: { type: 'string' } } : { schema: components.schemaOf(schema, 'output') };
+  const textOrBytes = mediaTypes.includes(bytesMediaType) ? bytes : { type: 'string' };
+  const media = { schema: schema === null ? textOrBytes : components.schemaOf(schema, 'output') };
   return {
     description,
     ...(headers === undefined ? {} : { headers: headersOf(headers, components) }),
@@ -115,6 +121,10 @@ function problemAnswerOf(status: number, codes: readonly ErrorCode[], components
 function problemHeadersOf(status: number): JsonObject | undefined {
   const retryAfter = { description: 'Seconds after which another try makes sense.', schema: { type: 'integer' } };
   switch (status) {
+    case 416:
+      return {
+        'content-range': { description: 'How many bytes there are, as `bytes */1234`.', schema: { type: 'string' } },
+      };
     case 401:
       return { 'www-authenticate': { required: true, schema: { type: 'string' } } };
     case 429:

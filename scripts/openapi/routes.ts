@@ -20,6 +20,8 @@ export interface Route {
   readonly query?: z.ZodObject | undefined;
   readonly headers?: z.ZodObject | undefined;
   readonly body?: z.ZodType | undefined;
+  /** The media type of a body of bytes. */
+  readonly takes?: string | undefined;
   readonly answers: readonly Answer[];
 }
 
@@ -110,5 +112,7 @@ function answerOf(status: number, description: string | undefined, schema: z.Zod
 
 function ofPlainRoute({ headers = {}, ...route }: PlainRoute): Route {
   const shape = Object.entries(headers).map(([name, meaning]) => [name, z.string().optional().describe(meaning)]);
-  return { ...route, headers: shape.length === 0 ? undefined : z.object(Object.fromEntries(shape)) };
+  // OpenAPI has no word for a parameter that takes the rest of a path; its description says so.
+  const path = route.path.replace('{+', '{');
+  return { ...route, path, headers: shape.length === 0 ? undefined : z.object(Object.fromEntries(shape)) };
 }

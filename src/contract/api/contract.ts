@@ -31,6 +31,7 @@ import { capabilitiesSchema } from './system.ts';
 import { tagRoutes } from './tags.ts';
 import { changeRolesSchema, madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
 import { toolDetailSchema, toolListSchema } from './tools.ts';
+import { uploadRoutes } from './uploads.ts';
 
 const waiting = z.object({ waitMs }).prefault({});
 const running = (...problems: ErrorCode[]) => route('runner', ...problems);
@@ -260,6 +261,7 @@ export const contract = {
   quarantine: quarantineRoutes,
   drafts: draftRoutes,
   entries: entryRoutes,
+  uploads: uploadRoutes,
   capabilities: route('any')
     .route({
       method: 'GET',

@@ -46,7 +46,10 @@ export const manifestRoutes = {
       'unsupported_media_type',
     ],
     params: versionParams,
-    headers: { 'content-type': 'A media type that manifests of this type of packages have.' },
+    headers: {
+      'content-type': 'A media type that manifests of this type of packages have; the first of them unless given.',
+    },
+    takes: '*/*',
     answers: [
       {
         status: 200,

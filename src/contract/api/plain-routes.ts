@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { jsonValueSchema } from '../json-value.ts';
+import { byteRoutes } from './byte-routes.ts';
 import { eventsQuerySchema, ndjsonMediaType, sseMediaType, streamLineSchema } from './events.ts';
+import { manifestRoutes } from './manifests.ts';
 import type { RouteRole } from './role.ts';
 import { runParams } from './runs.ts';
 import { healthSchema, readinessSchema } from './system.ts';
@@ -10,7 +12,7 @@ import { healthSchema, readinessSchema } from './system.ts';
 export interface PlainRoute {
   readonly operationId: string;
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Parameters in braces, as in OpenAPI. */
+  /** Parameters in braces, as in OpenAPI; `{+name}` at the end takes the rest of the path, slashes too (RFC 6570). */
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
@@ -22,6 +24,8 @@ export interface PlainRoute {
   readonly query?: z.ZodObject;
   /** Request headers with a meaning here, and what it is. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The media type of its body, when it takes bytes. */
+  readonly takes?: string;
   readonly answers: readonly {
     readonly status: number;
     readonly description: string;
@@ -29,6 +33,7 @@ export interface PlainRoute {
     readonly mediaTypes: readonly string[];
     /** The shape of the body, or of each line of a stream; null when it is text for people or other programs. */
     readonly schema: z.ZodType | null;
+    readonly headers?: z.ZodObject;
   }[];
 }
 
@@ -61,6 +66,7 @@ export const plainRoutes = {
       },
     ],
   },
+  ...byteRoutes,
   health: {
     operationId: 'getHealth',
     method: 'GET',
@@ -128,4 +134,5 @@ export const plainRoutes = {
     problems: [],
     answers: [{ status: 200, description: 'A page.', mediaTypes: ['text/html'], schema: null }],
   },
+  ...manifestRoutes,
 } as const satisfies Record<string, PlainRoute>;

@@ -117,7 +117,9 @@ export const problemSchema = z
     details: z
       .record(z.string(), jsonValueSchema)
       .nullable()
-      .describe('Facts of this problem that a program can use: what was expected and found, what is missing, how many.'),
+      .describe(
+        'Facts of this problem that a program can use: what was expected and found, what is missing, how many.',
+      ),
     errorId: z
       .string()
       .regex(idShapes.envelope)

@@ -116,6 +116,7 @@ export function createClient(address: DaemonAddress, options: ClientOptions = {}
     quarantine: api.quarantine,
     drafts: api.drafts,
     entries: api.entries,
+    uploads: api.uploads,
     capabilities: api.capabilities,
     system,
     events: (runId, eventsOptions = {}) => readEvents(daemon, open('false'), runId, eventsOptions),

@@ -6,6 +6,7 @@ import { pathOf, problemHeaders, problemOf } from './problem-answer.ts';
 import type { Refusals } from './refusals.ts';
 import { routeName } from './request-scope.ts';
 import { allowedMethods, type DeclaredRoute } from './route-table.ts';
+import { lastAnswer, leavesBodyUnread } from './unread-body.ts';
 
 /** Every error of every route, and of what is no route, ends here and is answered as a problem. */
 export function answerErrors(app: FastifyInstance, refusals: Refusals, declared: readonly DeclaredRoute[]): void {
@@ -23,11 +24,11 @@ export function answerErrors(app: FastifyInstance, refusals: Refusals, declared:
         errorId: recorded,
         correlationId: request.correlationId,
       });
-      return reply
-        .code(problem.status)
-        .headers(problemHeaders(error))
-        .type(problemMediaType)
-        .send(JSON.stringify(problem));
+      const text = JSON.stringify(problem);
+      void reply.code(problem.status).headers(problemHeaders(error)).type(problemMediaType);
+      if (!leavesBodyUnread(request.raw)) return reply.send(text);
+      void reply.headers({ connection: 'close', 'content-length': Buffer.byteLength(text) });
+      return reply.send(lastAnswer(text, request.raw));
     });
 
   app.setErrorHandler((error, request, reply) => {

@@ -4,6 +4,7 @@ import { WaybillError } from '../../contract/errors.ts';
 import { type LogLevel, logAndCount } from './access-log.ts';
 import { answerErrors } from './answer-errors.ts';
 import { assertMayUse, authenticate, repoNamed } from './authentication.ts';
+import { registerByteRoutes } from './bytes/byte-routes.ts';
 import { registerContractRoutes } from './contract-routes.ts';
 import { describeError } from './describe-error.ts';
 import { registerEventsRoute } from './events/events-route.ts';
@@ -73,9 +74,14 @@ export async function createHttpApp(
     request.caller = await authenticate(parts.tokens, request.headers);
     assertMayUse(request.caller, { role, method: request.method, repo: repoNamed(role, request.params) });
   });
+  app.addHook('preParsing', async (request, reply) => {
+    // Who asks first whether to send gets a refusal, or this.
+    if (/^100-continue$/i.test(request.headers.expect ?? '')) reply.raw.writeContinue();
+  });
   await registerContractRoutes(app, createRouter(context));
   registerPlainRoutes(app, context);
   registerEventsRoute(app, context);
+  registerByteRoutes(app, context);
   registerManifestRoutes(app, context);
   await app.ready();
   return app;

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WaybillError } from '../../contract/errors.ts';
 import { logLevel } from './access-log.ts';
@@ -8,19 +8,23 @@ import type { HttpParts, HttpServer, ListenOptions } from './http-parts.ts';
 import { listening, listenOnSocket } from './listen-on-socket.ts';
 import { Measurements } from './measurements.ts';
 import { Refusals } from './refusals.ts';
+import { limitArrival } from './request-arrival.ts';
 import { writeRawProblem } from './write-problem.ts';
 
 /** Bounds on what one connection may cost: Node looks at them every few seconds and ends those that exceed them. */
 const bounds = {
   headersTimeout: 10_000,
-  /** All of a request, its body included. */
-  requestTimeout: 60_000,
+  // Ours holds instead, for all but the routes that take bytes.
+  requestTimeout: 0,
   keepAliveTimeout: 30_000,
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16_384,
   // A request without one is refused by our own check, with a problem that says so.
   requireHostHeader: false,
 } as const;
+
+/** All of a request, its body included. */
+const arrivalMs = 60_000;
 
 /**
  * Serves the API until it is closed. Resolves when it listens.
@@ -35,7 +39,13 @@ export async function startHttpServer(parts: HttpParts, listen: ListenOptions): 
   const app = await createHttpApp(context, { refusals, level });
   const servers: Server[] = [];
   const open = (): Server => {
-    const server = createServer(bounds, app.routing);
+    const server = createServer(bounds);
+    const answer = (message: IncomingMessage, response: ServerResponse) => {
+      limitArrival(message, arrivalMs, () => void refuseUnread(late(), message.socket, refusals));
+      app.routing(message, response);
+    };
+    // Told to go on before its head was looked at, a client would send all of a body that is refused.
+    server.on('request', answer).on('checkContinue', answer);
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => void refuseUnread(error, socket, refusals));
     servers.push(server);
     return server;
@@ -104,6 +114,10 @@ async function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex, refusa
   const errorId = await refusals.record({ error: refused, actor: null, route: '(unread)' });
   if (!socket.writable) return;
   writeRawProblem(socket, refused, errorId, error.code === 'HPE_HEADER_OVERFLOW' ? 431 : undefined);
+}
+
+function late(): NodeJS.ErrnoException {
+  return Object.assign(new Error('the request did not arrive in time'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 }
 
 function unreadError(error: NodeJS.ErrnoException): WaybillError {

@@ -1,4 +1,5 @@
 import { httpStatus, type Problem, problemType } from '../../contract/api/problem.ts';
+import { uploadOffsetHeader } from '../../contract/api/uploads.ts';
 import { type ErrorCode, errorCodes, type WaybillError } from '../../contract/errors.ts';
 import type { JsonObject } from '../../contract/json.ts';
 import { issuesIn } from './describe-error.ts';
@@ -79,6 +80,14 @@ export function problemHeaders(error: WaybillError): Readonly<Record<string, str
     case 'method_not_allowed': {
       const { allow } = error.details ?? {};
       return typeof allow === 'string' ? { allow } : {};
+    }
+    case 'upload_offset_mismatch': {
+      const { offset } = error.details ?? {};
+      return typeof offset === 'number' ? { [uploadOffsetHeader]: `${offset}` } : {};
+    }
+    case 'range_not_satisfiable': {
+      const { size } = error.details ?? {};
+      return typeof size === 'number' ? { 'content-range': `bytes */${size}` } : {};
     }
     default:
       return {};

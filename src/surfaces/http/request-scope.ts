@@ -55,5 +55,6 @@ export function routeName(request: FastifyRequest): string {
 
 /** `/v1/runs/{runId}`; `(none)` for what is no route of ours. */
 export function declaredPath(request: FastifyRequest): string {
-  return request.is404 ? '(none)' : (request.routeOptions.url ?? '(none)').replace(/:(\w+)/g, '{$1}');
+  const { url = '(none)' } = request.routeOptions;
+  return request.is404 ? '(none)' : url.replace(/:(\w+)/g, '{$1}').replace(/\*$/, '{path}');
 }

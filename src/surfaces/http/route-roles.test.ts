@@ -12,6 +12,7 @@ const letIn = {
   'to audit': 'auditor admin',
   'to administrate': 'admin',
   'to read in a repo': 'auditor admin repo-read repo-write repo-publish repo-admin',
+  'to see what is being written in a repo': 'auditor admin repo-write repo-publish repo-admin',
   'to write in a repo': 'admin repo-write repo-publish repo-admin',
   'to publish in a repo': 'admin repo-publish repo-admin',
   'to administrate a repo': 'admin repo-admin',
@@ -40,6 +41,25 @@ const routes: Readonly<Record<string, keyof typeof letIn | 'open'>> = {
   listRepos: 'with any token',
   getRepo: 'to read in a repo',
   deleteRepo: 'to administrate a repo',
+  headUpload: 'to see what is being written in a repo',
+  startUpload: 'to write in a repo',
+  getUpload: 'to see what is being written in a repo',
+  finishUpload: 'to write in a repo',
+  discardUpload: 'to write in a repo',
+  appendToUpload: 'to write in a repo',
+  putBlob: 'to write in a repo',
+  getBlob: 'to read in a repo',
+  headBlob: 'to read in a repo',
+  getFile: 'to read in a repo',
+  headFile: 'to read in a repo',
+  createDraft: 'to write in a repo',
+  listDrafts: 'to read in a repo',
+  deleteDraft: 'to write in a repo',
+  addEntries: 'to write in a repo',
+  listEntries: 'to read in a repo',
+  removeEntry: 'to write in a repo',
+  putManifest: 'to write in a repo',
+  getManifest: 'to read in a repo',
   listPackages: 'to read in a repo',
   getPackage: 'to read in a repo',
   listVersions: 'to read in a repo',
@@ -70,7 +90,7 @@ const inPath: Readonly<Record<string, string>> = { runId: 'run-20200101-000000-0
 
 function addressOf({ path }: DeclaredRoute, repoKey = 'local'): string {
   const known: Readonly<Record<string, string>> = { ...inPath, repoKey };
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => known[name] ?? 'x').replace('/events', '/events?since=0');
+  return path.replace(/\{\+?(\w+)\}/g, (_, name: string) => known[name] ?? 'x').replace('/events', '/events?since=0');
 }
 
 const ofRepo = ({ path }: DeclaredRoute) => path.includes('{repoKey}');

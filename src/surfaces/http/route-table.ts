@@ -36,9 +36,9 @@ export function declarationOf(procedure: AnyContractProcedure): DeclaredRoute {
   throw new WaybillError('internal', `the route ${route.operationId ?? '?'} does not say its method, path and role`);
 }
 
-/** The same path as Fastify writes it: `/v1/runs/:runId`. */
+/** The same path as Fastify writes it: `/v1/runs/:runId`; a parameter that takes the rest of the path is `*`. */
 export function fastifyPath(path: string): string {
-  return path.replace(/\{(\w+)\}/g, ':$1');
+  return path.replace(/\{(\w+)\}/g, ':$1').replace(/\{\+\w+\}$/, '*');
 }
 
 /** Methods that some route has for a path that was asked for; empty when there is no such path. */
@@ -50,8 +50,10 @@ export function allowedMethods(declared: readonly DeclaredRoute[], asked: string
 
 function matches(pattern: string, path: string): boolean {
   const [wanted, given] = [pattern.split('/'), path.split('/')];
-  return (
-    wanted.length === given.length &&
-    wanted.every((part, index) => (part.startsWith('{') ? given[index] !== '' : part === given[index]))
-  );
+  const takesRest = wanted.at(-1)?.startsWith('{+') === true;
+  if (wanted.length !== given.length && !(takesRest && wanted.length < given.length)) return false;
+  return wanted.every((part, index) => {
+    if (part.startsWith('{+')) return given.slice(index).join('/') !== '';
+    return part.startsWith('{') ? given[index] !== '' : part === given[index];
+  });
 }

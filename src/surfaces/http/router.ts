@@ -7,6 +7,7 @@ import { repoHandlers } from './handlers/repos.ts';
 import { runHandlers } from './handlers/runs.ts';
 import { tokenHandlers } from './handlers/tokens.ts';
 import { toolHandlers } from './handlers/tools.ts';
+import { uploadHandlers } from './handlers/uploads.ts';
 import type { HttpContext } from './http-context.ts';
 import { api } from './request-context.ts';
 
@@ -24,6 +25,7 @@ export function createRouter(context: HttpContext) {
     quarantine: quarantineHandlers(context.parts),
     drafts: draftHandlers(context.parts),
     entries: entryHandlers(context.parts),
+    uploads: uploadHandlers(context.parts),
     capabilities: capabilitiesHandler(context.parts),
   });
 }
