@@ -62,8 +62,8 @@ export const canaries: readonly Canary[] = [
     change: replace('submitRun', 'startRun', ...submit, 'operationId'),
     says: /operationId/,
   },
-  { name: 'a role raised', change: replace('reader', 'admin', ...list, 'x-waybill-role'), says: /role was reader/ },
-  { name: 'a role lowered', change: replace('writer', 'reader', ...submit, 'x-waybill-role'), says: /role was writer/ },
+  { name: 'a role raised', change: replace('runner', 'admin', ...list, 'x-waybill-role'), says: /role was runner/ },
+  { name: 'a role lowered', change: replace('runner', 'any', ...submit, 'x-waybill-role'), says: /role was runner/ },
   { name: 'an open route closed', change: without('paths', '/healthz', 'get', 'security'), says: /another way in/ },
   { name: 'a closed route opened', change: set([], ...list, 'security'), says: /another way in/ },
   {
@@ -176,8 +176,8 @@ export const canaries: readonly Canary[] = [
   },
   {
     name: 'a value of a request removed',
-    change: taken('reader', ...shapes, 'NewToken', 'properties', 'role', 'enum'),
-    says: /\.role: "reader" is gone/,
+    change: taken('auditor', ...shapes, 'NewToken', 'properties', 'role', 'anyOf', 0, 'enum'),
+    says: /\.role.*"auditor" is gone/,
   },
   {
     name: 'a format of a request',
@@ -289,7 +289,7 @@ export const compatible: Change = inTurn(
       get: {
         operationId: 'listGates',
         tags: ['Gates'],
-        'x-waybill-role': 'reader',
+        'x-waybill-role': 'runner',
         responses: { 200: { description: 'All.' } },
       },
     },
@@ -300,7 +300,7 @@ export const compatible: Change = inTurn(
   added({ name: 'actor', in: 'query', required: false, schema: { type: 'string' } }, ...list, 'parameters'),
   replace(1000, 2000, ...list, ...limitOfList, 'maximum'),
   set({ type: 'string', const: 'fast' }, ...shapes, 'SubmitRun', 'properties', 'lane'),
-  added('owner', ...shapes, 'NewToken', 'properties', 'role', 'enum'),
+  added('owner', ...shapes, 'NewToken', 'properties', 'role', 'anyOf', 0, 'enum'),
   set({ type: 'string', const: 'waybill.summary.v1' }, ...shapes, 'RunSummary', 'properties', 'schema'),
   added('run.archived', ...shapes, 'LedgerEvent', 'properties', 'type', 'enum'),
   added('quota_used_up', ...shapes, 'Problem', 'properties', 'code', 'enum'),

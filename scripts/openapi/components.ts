@@ -17,7 +17,13 @@ import {
   submitRunSchema,
 } from '../../src/contract/api/runs.ts';
 import { capabilitiesSchema, healthSchema, readinessSchema } from '../../src/contract/api/system.ts';
-import { madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from '../../src/contract/api/tokens.ts';
+import {
+  changeRolesSchema,
+  madeTokenSchema,
+  newTokenSchema,
+  tokenListSchema,
+  tokenSchema,
+} from '../../src/contract/api/tokens.ts';
 import { toolDetailSchema, toolListSchema, toolSummarySchema } from '../../src/contract/api/tools.ts';
 import {
   artifactSchema,
@@ -39,6 +45,7 @@ const named: ReadonlyMap<z.core.$ZodType, string> = new Map<z.core.$ZodType, str
   [blobReferenceSchema, 'BlobReference'],
   [cancelRunSchema, 'CancelRun'],
   [capabilitiesSchema, 'Capabilities'],
+  [changeRolesSchema, 'ChangeRoles'],
   [failureSchema, 'Failure'],
   [healthSchema, 'Health'],
   [issueSchema, 'Issue'],
