@@ -83,7 +83,7 @@ export async function openReleaseWorld(options: TestRegistryOptions): Promise<Re
   await signing.make();
   return {
     opened,
-    releases: { registry, signing, commits: createCommitPort(), root },
+    releases: { registry, signing, commits: createCommitPort(), root, version: 'test' },
     root,
     git,
     write: (path, content) => writeInto(root, path, content),

@@ -8,4 +8,6 @@ export interface Releases {
   readonly commits: CommitPort;
   /** The workspace's root: where its checkout is looked for. */
   readonly root: string;
+  /** Of this program. */
+  readonly version: string;
 }

@@ -4,12 +4,15 @@ import type { Micros } from '../../../platform/clock/clock.ts';
 import { auditRow } from '../../../platform/journal/audit.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
 import { foldPath } from '../entries/fold-path.ts';
-import { packageAggregate } from '../publish/published-event.ts';
 import type { Registry } from '../registry.ts';
+import { checkEvent } from './check-event.ts';
+import { checkGates } from './check-gates.ts';
+import { jsonOf } from './json-of.ts';
 import { assertLink, BrokenRelease } from './release-link.ts';
 import type { ReleaseContent } from './release-source.ts';
 
-type Row = NonNullable<Awaited<ReturnType<typeof readVersion>>>;
+/** A version's row, with what its package says. */
+export type KeptRow = NonNullable<Awaited<ReturnType<typeof readVersion>>>;
 
 /**
  * What the store says of a published version in more than one place says the same: its row, the event that announced
@@ -25,6 +28,12 @@ export async function checkRecords(
     const row = await readVersion(tx, content);
     if (row === undefined) throw new BrokenRelease('package', 'the row of the version', content.versionId, 'none');
     assertLink('package', 'the repo of the version', row.packageRepo, row.repo);
+    assertLink(
+      'package',
+      'the end of its time as a draft',
+      'none',
+      row.expires_at === null ? 'none' : String(row.expires_at),
+    );
     await checkPaths(tx, content);
     const records = await checkAudit(tx, row, content);
     const events = await checkEvent(tx, row, content);
@@ -61,7 +70,7 @@ async function checkPaths({ db }: ReadTx, { versionId, repo, state }: ReleaseCon
 }
 
 /** The records of who did what are chained by themselves; here they are held against the version's row. */
-async function checkAudit({ db }: ReadTx, row: Row, { coordinate, digest }: ReleaseContent): Promise<number> {
+async function checkAudit({ db }: ReadTx, row: KeptRow, { coordinate, digest }: ReleaseContent): Promise<number> {
   const records = await db
     .selectFrom('audit')
     .select(['at', 'actor', 'action', 'details'])
@@ -86,7 +95,7 @@ async function checkAudit({ db }: ReadTx, row: Row, { coordinate, digest }: Rele
   if (published === undefined) {
     throw new BrokenRelease('package', 'the audit', 'a record that it was published', 'none');
   }
-  const said = publishedDetails.safeParse(JSON.parse(published.details ?? 'null'));
+  const said = publishedDetails.safeParse(jsonOf(published.details));
   if (!said.success) throw new BrokenRelease('package', 'the audit', 'a record of what was published', 'another');
   assertLink('package', 'the digest in the audit', said.data.digest, String(digest));
   const { repo, type, name, version } = said.data;
@@ -109,65 +118,7 @@ const publishedDetails = z.looseObject({
   digest: z.string(),
 });
 
-function actorOf(by: string): string {
+/** As an audit record has it. */
+export function actorOf(by: string): string {
   return auditRow({ at: 0, actor: by, action: 'package.version.published', resource: '', outcome: 'succeeded' }).actor;
-}
-
-const announced = z.looseObject({
-  digest: z.string(),
-  versionId: z.string(),
-  run: z.string().nullable(),
-  attestation: z.looseObject({ keyId: z.string(), digest: z.string() }).nullable(),
-  manifest: z.looseObject({ digest: z.string() }),
-});
-
-/** @returns 0 when the event was delivered and is no longer kept */
-async function checkEvent({ db }: ReadTx, row: Row, content: ReleaseContent): Promise<number> {
-  if (row.event_seq === null || row.event_seq < 1 || row.event_seq > row.events) {
-    throw new BrokenRelease('package', 'its place among the events', `1 to ${row.events}`, String(row.event_seq));
-  }
-  const events = await db
-    .selectFrom('outbox')
-    .select(['aggregate_seq', 'payload'])
-    .where('aggregate', '=', packageAggregate(row.package))
-    .where('type', '=', 'dev.waybill.version.published')
-    .execute();
-  const own = events.filter(({ payload }) => announced.safeParse(JSON.parse(payload)).data?.versionId === row.id);
-  const event = events.find(({ aggregate_seq }) => aggregate_seq === row.event_seq) ?? own[0];
-  if (event === undefined) return 0;
-  const said = announced.safeParse(JSON.parse(event.payload));
-  if (!said.success) throw new BrokenRelease('package', 'its event', 'what its format says', 'something else');
-  assertLink('package', 'its place among the events', String(event.aggregate_seq), String(row.event_seq));
-  assertLink('package', 'the version in its event', said.data.versionId, row.id);
-  assertLink('package', 'the digest in its event', said.data.digest, String(content.digest));
-  assertLink('package', 'the manifest in its event', said.data.manifest.digest, content.manifest?.digest ?? 'none');
-  assertLink('run', 'the run in its event', String(said.data.run), String(content.run));
-  const { attestation } = said.data;
-  const named = attestation === null ? 'none' : `${attestation.digest} by ${attestation.keyId}`;
-  const kept = content.attestation === null ? 'none' : `${content.attestation.digest} by ${content.attestation.keyId}`;
-  assertLink('attestation', 'the attestation in its event', named, kept);
-  return 1;
-}
-
-const passed = z.array(z.strictObject({ gate: z.string(), evidence: z.string() }));
-
-/** The gate runs that let it be published: each passed, for this digest. */
-async function checkGates({ db }: ReadTx, row: Row): Promise<number> {
-  const gates = passed.safeParse(jsonOf(row.gates));
-  if (!gates.success) throw new BrokenRelease('package', 'its gates', 'a list of gate runs', String(row.gates));
-  assertLink('package', 'its gates', canonicalJson(gates.data), String(row.gates));
-  for (const { gate, evidence } of gates.data) {
-    const run = await db.selectFrom('gate_run').selectAll().where('id', '=', evidence).executeTakeFirst();
-    const found = run === undefined ? 'none' : `${run.gate} ${run.outcome} for ${run.subject_digest}`;
-    assertLink('package', `the gate run ${evidence}`, `${gate} passed for ${row.digest}`, found);
-  }
-  return gates.data.length;
-}
-
-function jsonOf(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null');
-  } catch {
-    return null;
-  }
 }

@@ -62,6 +62,23 @@ export async function verifyRelease(source: ReleaseSource, how: VerifyWith): Pro
   };
 }
 
+/** The answer about a release that cannot even be opened. */
+export function brokenRelease(coordinate: string, broken: BrokenRelease): ReleaseVerification {
+  const links = releaseLinks.map((link) => linkState(link, [], broken));
+  return {
+    coordinate,
+    digest: null,
+    keyId: null,
+    intact: false,
+    authentic: 'not_checked',
+    links,
+    firstBroken: links.find(({ state }) => state === 'broken') ?? null,
+    checked: {},
+    runId: null,
+    state: null,
+  };
+}
+
 function linkState(link: ReleaseLink, done: readonly CheckedLink[], broken: BrokenRelease | null): CheckedLink {
   if (broken?.link === link) {
     return { link, state: 'broken', what: broken.where, expected: broken.expected, actual: broken.actual };

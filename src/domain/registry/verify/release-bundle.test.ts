@@ -1,0 +1,74 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
+import { openReleaseWorld, publishRequest } from '../../../../test/support/release-world.ts';
+import { releaseBundleSchema } from '../../../contract/release-bundle.ts';
+import { createCommitPort } from '../../../executors/commits/commit-port.ts';
+import { exportRelease } from '../release/export-release.ts';
+import { publishRun } from '../release/publish-run.ts';
+import { releaseLinks } from './release-link.ts';
+import { verifyReleaseBundle } from './verify-release-bundle.ts';
+
+const folders: string[] = [];
+afterAll(async () => {
+  await dropDatabases();
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
+});
+
+const coordinate = { type: 'waybill-run', name: 'my-tool', version: '1.2.0' };
+const elsewhere = { given: null, pinned: null, commits: createCommitPort(), root: null };
+
+describe.each(bothStores)('a release bundle from %s', (_engine, open) => {
+  test('G25 verifies on a machine without a workspace, down to the snapshot, and with a clone down to the commit', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'waybill-release-'));
+    folders.push(folder);
+    const out = join(folder, 'release.json');
+    await using world = await openReleaseWorld(await open());
+    const { releases } = world;
+    const made = await publishRun(releases, publishRequest(await world.build()), 'me');
+    await exportRelease(releases, { repo: 'local', coordinate, out });
+    expect(releaseBundleSchema.parse(JSON.parse(await readFile(out, 'utf8'))).version.digest).toBe(made.digest);
+
+    const found = await verifyReleaseBundle(out, elsewhere);
+    expect(found).toMatchObject({ intact: true, authentic: 'not_checked', coordinate: 'waybill-run:my-tool@1.2.0' });
+    expect(found.links.map(({ state }) => state)).toEqual([...Array(6).fill('intact'), 'not_checked']);
+    const given = await releases.signing.pinned();
+    const clone = await verifyReleaseBundle(out, { ...elsewhere, given, root: world.root });
+    expect(clone).toMatchObject({ intact: true, authentic: 'signed' });
+    expect(clone.links.map(({ link, state }) => [link, state])).toEqual(releaseLinks.map((link) => [link, 'intact']));
+  });
+});
+
+test('G25 one changed byte anywhere in a release bundle is found, and a link is named', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-release-'));
+  folders.push(folder);
+  const out = join(folder, 'release.json');
+  await using world = await openReleaseWorld({});
+  await publishRun(world.releases, publishRequest(await world.build()), 'me');
+  await exportRelease(world.releases, { repo: 'local', coordinate, out });
+  const whole = await readFile(out);
+  expect(await verifyReleaseBundle(out, elsewhere)).toMatchObject({ intact: true });
+  const named: Record<string, number> = {};
+  // A prime step visits every part of the file, and no period of its lines.
+  const step = 17;
+  let tried = 0;
+  for (let at = 0; at < whole.length; at += step) {
+    const bytes = Buffer.from(whole);
+    bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << (tried % 7)), at);
+    await writeFile(out, bytes);
+    const { intact, firstBroken } = await verifyReleaseBundle(out, elsewhere);
+    expect(intact, `byte ${at}: ${whole.toString('utf8', Math.max(0, at - 40), at + 40)}`).toBe(false);
+    const link = firstBroken?.link ?? 'none';
+    named[link] = (named[link] ?? 0) + 1;
+    tried += 1;
+  }
+  expect(Object.keys(named).sort()).toEqual(['attestation', 'ledger', 'package', 'receipts', 'run', 'snapshot']);
+  expect(tried).toBeGreaterThan(500);
+  console.info(`G25 ${tried} changed bytes of ${whole.length}, each found:`, named);
+  for (const length of [0, 1, whole.length >> 1, whole.length - 1]) {
+    await writeFile(out, whole.subarray(0, length));
+    expect(await verifyReleaseBundle(out, elsewhere)).toMatchObject({ intact: false });
+  }
+}, 120_000);

@@ -1,0 +1,27 @@
+import type { PublicKey } from '../../../platform/signatures/public-key.ts';
+import type { Coordinate } from '../package-types/package-type.ts';
+import type { Releases } from '../release/releases.ts';
+import { storeRelease } from './store-release.ts';
+import { type ReleaseVerification, verifyRelease } from './verify-release.ts';
+
+export interface VerifyVersion {
+  readonly repo: string;
+  readonly coordinate: Coordinate;
+  /** The key that must have signed it; the workspace's own unless given. */
+  readonly key: PublicKey | null;
+  /** Where to look for the commit; the workspace's own checkout unless given. */
+  readonly checkout: string | null;
+}
+
+/**
+ * Verifies a published version of this workspace: package, attestation, run, receipts, ledger, snapshot, commit.
+ * @throws WaybillError `version_not_found`, `signing_key_invalid`
+ */
+export async function verifyVersion(
+  { registry, signing, commits, root }: Releases,
+  { repo, coordinate, key, checkout }: VerifyVersion,
+): Promise<ReleaseVerification> {
+  const source = await storeRelease(registry, repo, coordinate);
+  const pinned = await signing.pinned();
+  return verifyRelease(source, { given: key, pinned, commits, root: checkout ?? root });
+}
