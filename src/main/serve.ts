@@ -73,14 +73,19 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     // Compiling schemas takes longest of all: the first caller need not wait for it. What waits in the queue does, because
     // how many runs of a tool may be at work is in its description.
     await tools.list().catch(report('tools'));
+    const { sweepUploads } = await import('../domain/registry/blobs/sweep-uploads.ts');
+    await sweepUploads(parts.registry).catch(report('uploads'));
     worker.start();
     // Its first pass is minutes away: it is loaded when everything else is up.
     const { RetentionWorker } = await import('../workers/retention.ts');
     const retention = new RetentionWorker({ engine, errorStore, configuration, report: report('retention'), log });
     retention.start();
+    const { RegistrySweeper } = await import('../workers/registry-sweeper.ts');
+    const sweeper = new RegistrySweeper({ registry: parts.registry, report: report('registry') });
+    sweeper.start();
     await aborted(options.stop);
     options.now.addEventListener('abort', () => void worker.drain(0));
-    await Promise.all([retention.close(), worker.drain(options.now.aborted ? 0 : daemon.drainMs)]);
+    await Promise.all([retention.close(), sweeper.close(), worker.drain(options.now.aborted ? 0 : daemon.drainMs)]);
   } finally {
     await server.close(lastAnswersMs);
     await tokens.close();

@@ -42,6 +42,7 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import('./commands/verify.ts'),
   },
   { name: 'repos', summary: 'make, list, show and delete repos', load: () => import('./commands/repos.ts') },
+  { name: 'drafts', summary: 'list, show and delete drafts', load: () => import('./commands/drafts.ts') },
   { name: 'packages', summary: 'list, show and download packages', load: () => import('./commands/packages.ts') },
   { name: 'tags', summary: 'list, set and remove tags of a package', load: () => import('./commands/tags.ts') },
   { name: 'tombstone', summary: 'withdraw a version for ever', load: () => import('./commands/tombstone.ts') },

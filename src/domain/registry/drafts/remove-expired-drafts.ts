@@ -17,14 +17,19 @@ export interface ExpiryReport {
 
 /**
  * Removes every draft whose time is over. Safe beside everything else: each is looked at again once its package is locked,
- * so one that was published or deleted meanwhile is left alone.
+ * so one that was published or deleted meanwhile is left alone. Stops between two drafts when aborted.
  */
-export async function removeExpiredDrafts(registry: Registry, by: string): Promise<ExpiryReport> {
+export async function removeExpiredDrafts(
+  registry: Registry,
+  by = 'waybill',
+  signal?: AbortSignal,
+): Promise<ExpiryReport> {
   const removed: VersionId[] = [];
   const busy: VersionId[] = [];
   for (let after = ''; ; ) {
     const found = await expiredAfter(registry, after);
     for (const { repo, versionId } of found) {
+      if (signal?.aborted === true) return { removed, busy };
       const outcome = await removeIfExpired(registry, repo, versionId, by);
       if (outcome === 'removed') removed.push(versionId);
       if (outcome === 'busy') busy.push(versionId);
