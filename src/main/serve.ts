@@ -73,8 +73,6 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     // Compiling schemas takes longest of all: the first caller need not wait for it. What waits in the queue does, because
     // how many runs of a tool may be at work is in its description.
     await tools.list().catch(report('tools'));
-    const { sweepUploads } = await import('../domain/registry/blobs/sweep-uploads.ts');
-    await sweepUploads(parts.registry).catch(report('uploads'));
     worker.start();
     // Its first pass is minutes away: it is loaded when everything else is up.
     const { RetentionWorker } = await import('../workers/retention.ts');
