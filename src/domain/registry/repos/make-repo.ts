@@ -26,7 +26,15 @@ export function makeRepo(
       const at = clock.now();
       await commit(tx, {
         change: async () => {
-          await tx.db.insertInto('repo').values({ key, description, created_at: at, created_by: by }).execute();
+          const row = { key, description, created_at: at, created_by: by };
+          // Somebody who makes it at the same moment is not seen by the look above, on PostgreSQL.
+          const written = await tx.db
+            .insertInto('repo')
+            .values(row)
+            .onConflict((conflict) => conflict.doNothing())
+            .returning('key')
+            .executeTakeFirst();
+          if (written === undefined) throw repoExists(key);
         },
         audit: [{ at, actor: by, action: 'repo.made', resource: key, outcome: 'succeeded' }],
       });
