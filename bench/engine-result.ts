@@ -20,6 +20,11 @@ export async function runEngine(
   load: Load,
   cwd: string,
 ): Promise<EngineResult> {
+  return resultSchema.parse(await runProgram(program, args, load, cwd));
+}
+
+/** As `runEngine`, for programs whose result has another shape. */
+export async function runProgram(program: string, args: readonly string[], load: Load, cwd: string): Promise<unknown> {
   const child = spawn(process.execPath, [program, JSON.stringify(load), ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -38,7 +43,7 @@ export async function runEngine(
   });
   const last = output.trimEnd().split('\n').at(-1) ?? '';
   if (code !== 0) throw new Error(`${program} ended with ${code}: ${errors}`);
-  return resultSchema.parse(JSON.parse(last));
+  return JSON.parse(last);
 }
 
 /** The median of each number over the rounds; version and settings are the same in all. */

@@ -1,17 +1,19 @@
 import type { EventRates } from './events.ts';
 import { renderDaemon } from './render-daemon.ts';
 import { ms, times, whole } from './render-number.ts';
+import { renderRegistry } from './render-registry.ts';
 import type { BenchResults, Machine, NamedResult, ResumeTimes } from './results.ts';
 import type { Row as SnapshotRow } from './snapshot.ts';
 import type { StartUp } from './start-up.ts';
 
 /** The page `docs/benchmarks.md`, and what `npm run bench` prints. */
 export function renderBench(results: BenchResults): string {
-  const { machine, engines, events, snapshots, resume, startUp, daemon } = results;
+  const { machine, engines, events, snapshots, resume, startUp, daemon, registry } = results;
   const parts = [
     head(machine, results),
     ...(engines === undefined ? [] : [renderEngines(engines)]),
     ...(daemon === undefined ? [] : [renderDaemon(daemon)]),
+    ...(registry === undefined ? [] : [renderRegistry(registry)]),
     ...(events === undefined ? [] : [renderEvents(events)]),
     ...(snapshots === undefined && resume === undefined ? [] : [renderTree(snapshots, resume)]),
     ...(startUp === undefined ? [] : [renderStartUp(startUp)]),

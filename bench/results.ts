@@ -1,6 +1,7 @@
 import type { EngineResult } from './engine-result.ts';
 import type { EventRates } from './events.ts';
 import type { Delivery, IdleUse } from './followers.ts';
+import type { RegistryRows } from './registry.ts';
 import type { Row as SnapshotRow } from './snapshot.ts';
 import type { StartUp } from './start-up.ts';
 
@@ -53,4 +54,5 @@ export interface BenchResults {
   readonly resume?: ResumeTimes;
   readonly startUp?: readonly StartUp[];
   readonly daemon?: DaemonResults;
+  readonly registry?: RegistryRows;
 }

@@ -8,15 +8,16 @@ import { describeMachine, takeMoment } from './machine.ts';
 import { measureResume } from './measure-resume.ts';
 import type { Load } from './peers/measure.mjs';
 import { installPeers, peers, requireRedis, runPeer, servers } from './peers.ts';
+import { measureRegistries } from './registry.ts';
 import { renderBench } from './render.ts';
 import type { BenchResults, DaemonResults, NamedResult } from './results.ts';
 import { measureServeStart } from './serve-start.ts';
 import { measureSnapshot } from './snapshot.ts';
 import { measureStartUp } from './start-up.ts';
 
-// `npm run bench [-- --only R31,daemon] [--rounds N] [--quick]`: measures side by side, prints the page, and writes it to
+// `npm run bench [-- --only R31,registry] [--rounds N] [--quick]`: measures side by side, prints the page, and writes it to
 // docs/benchmarks.md when all rows were measured. Give it a quiet machine: what else writes to the disk slows all rows.
-const parts = ['R31', 'R32', 'R33', 'R34', 'daemon'];
+const parts = ['R31', 'R32', 'R33', 'R34', 'daemon', 'registry'];
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: parts.join(',') },
@@ -87,6 +88,13 @@ async function measureDaemon(): Promise<DaemonResults> {
   };
 }
 
+/** 16 in flight, and large files of 100 MiB, one at a time and 16 at once. */
+function measureRegistry() {
+  const [transfers, together, bytes] = values.quick ? [2, 4, 10 * 2 ** 20] : [5, 16, 100 * 2 ** 20];
+  const publishes = { inFlight: 16, warmSeconds: 1, seconds, ones: 300, oneSeconds: seconds };
+  return measureRegistries({ folder, root, data, rounds, load: { ...publishes, transfers, together, bytes } });
+}
+
 try {
   const before = takeMoment(data);
   const engines = asked.has('R31') ? await measureInTurns(engineNames) : undefined;
@@ -98,6 +106,7 @@ try {
     : undefined;
   const startUp = asked.has('R34') ? measureStartUp(root, data, values.quick ? 5 : 30) : undefined;
   const daemon = asked.has('daemon') ? await measureDaemon() : undefined;
+  const registry = asked.has('registry') ? await measureRegistry() : undefined;
   const results: BenchResults = {
     machine: describeMachine(before, takeMoment(data)),
     rounds,
@@ -108,6 +117,7 @@ try {
     ...(resume === undefined ? {} : { resume }),
     ...(startUp === undefined ? {} : { startUp }),
     ...(daemon === undefined ? {} : { daemon }),
+    ...(registry === undefined ? {} : { registry }),
   };
   const page = renderBench(results);
   console.log(page);

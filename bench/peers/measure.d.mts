@@ -21,5 +21,10 @@ export interface Measured {
 }
 export function readLoad(): Load;
 export function expected(input: number): number;
-export function measure(load: Load, once: (input: number) => Promise<unknown>): Promise<Measured>;
-export function report(result: Measured & { readonly version: string; readonly settings: string }): void;
+export function measure(
+  load: Load,
+  once: (input: number) => Promise<unknown>,
+  answerOf?: (input: number) => unknown,
+): Promise<Measured>;
+export function runFor(seconds: number, inFlight: number, run: () => Promise<unknown>): Promise<number>;
+export function report(result: { readonly version: string; readonly settings: string }): void;

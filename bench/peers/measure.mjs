@@ -16,14 +16,15 @@ export function expected(input) {
 /**
  * @param {Load} load
  * @param {(input: number) => Promise<unknown>} once Starts one run and resolves when its result is durable.
+ * @param {(input: number) => unknown} answerOf What each must answer.
  */
-export async function measure(load, once) {
+export async function measure(load, once, answerOf = expected) {
   let input = 0;
   const run = async () => {
     input += 1;
-    const wanted = expected(input);
+    const wanted = answerOf(input);
     const answer = await once(input);
-    if (answer !== wanted) throw new Error(`a run answered ${String(answer)} instead of ${wanted}`);
+    if (answer !== wanted) throw new Error(`a run answered ${String(answer)} instead of ${String(wanted)}`);
   };
   await runFor(load.warmSeconds, load.inFlight, run);
   const many = await runFor(load.seconds, load.inFlight, run);
@@ -40,7 +41,7 @@ export async function measure(load, once) {
 }
 
 /** Keeps `inFlight` runs going for so long; runs a second, up to the end of the last one. */
-async function runFor(seconds, inFlight, run) {
+export async function runFor(seconds, inFlight, run) {
   const start = performance.now();
   let done = 0;
   const lane = async () => {
