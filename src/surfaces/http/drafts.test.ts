@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { problemSchema } from '../../contract/api/problem.ts';
 import { giveBlob } from '../../domain/registry/testing/give-blob.ts';
 import { digestOf } from '../../platform/digests/digest.ts';
@@ -169,5 +170,36 @@ describe('drafts over HTTP', () => {
     expect(problemOf(other)).toMatchObject({ status: 404, code: 'version_not_found' });
     const noId = await ask('PUT', `${versions}/nonsense/manifest`, body);
     expect(problemOf(noId)).toMatchObject({ status: 400, code: 'invalid_input' });
+  });
+
+  test('G5 G6 G7 G15 what is published is told from a draft by every route, also where the database says so', async () => {
+    await using server = await openTestServer({ works: false });
+    const ask = asking(server);
+    const blob = await giveBlob(server.parts.registry, 'x');
+    const entries = [{ path: 'a', ...blob }];
+    const made = await ask('POST', `${versions}/drafts`, { ...tool, entries });
+    expect(made).toMatchObject({ status: 201, json: { changed: 1 } });
+    const location = made.headers.location ?? '';
+    await ask('PUT', `${location}/manifest`, '{}');
+    const published = await server.ask('POST', `${location}/publish`, { as: 'repo-publish' });
+    expect(published).toMatchObject({ status: 200, json: { version: { state: 'published' } } });
+    const { digest } = z.object({ version: z.object({ digest: z.string() }) }).parse(published.json).version;
+
+    const immutable = { status: 409, code: 'version_immutable' };
+    expect(problemOf(await ask('POST', `${location}/entries`, { entries }))).toMatchObject(immutable);
+    expect(problemOf(await ask('DELETE', `${location}/entries/a`))).toMatchObject(immutable);
+    expect(problemOf(await ask('PUT', `${location}/manifest`, '{}'))).toMatchObject(immutable);
+    expect(problemOf(await ask('DELETE', location))).toMatchObject(immutable);
+    const taken = problemOf(await ask('POST', `${versions}/drafts`, tool));
+    expect(taken).toMatchObject({ status: 409, code: 'version_exists' });
+    expect(taken.issues[0]).toContain(
+      `body.version is published as ${location.split('/').at(-1)}, with the digest ${digest}`,
+    );
+    expect(await ask('GET', `${location}/manifest`)).toMatchObject({ status: 200, text: '{}' });
+
+    // The same words when the guard is the database's own.
+    const byHand = server.parts.registry.store.write(({ db }) => db.deleteFrom('version_entry').execute());
+    await expect(byHand).rejects.toMatchObject({ code: 'version_immutable' });
+    expect(await ask('GET', `${location}/entries`)).toMatchObject({ json: { entries: [{ path: 'a' }] } });
   });
 });
