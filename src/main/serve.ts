@@ -57,6 +57,7 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     tools,
     tokens,
     registry: await opened.registry(),
+    webhooks: await opened.webhooks(),
     submit: (request) => worker.submit(request),
     readiness: () => readiness(engine, worker),
     worker: () => worker.statistics,
@@ -64,6 +65,9 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     spans,
     version,
   };
+  const { AuditSealer } = await import('../workers/audit-sealer.ts');
+  const sealer = new AuditSealer({ store: engine.store, report: report('audit') });
+  sealer.start();
   const socket = options.socket === 'own' ? await socketPathFor(workspace) : (options.socket?.path ?? null);
   const server = await startHttpServer(parts, { socket, port: options.port });
   const serving = { url: server.url, socket: server.socket, tokenFile, pid: process.pid };
@@ -75,27 +79,52 @@ export async function serve(workspace: Workspace, options: ServeOptions, open: A
     await tools.list().catch(report('tools'));
     worker.start();
     // Its first pass is minutes away: it is loaded when everything else is up.
-    const { RetentionWorker } = await import('../workers/retention.ts');
-    const retention = new RetentionWorker({ engine, errorStore, configuration, report: report('retention'), log });
+    const [{ RetentionWorker }, { versionsOfRuns }] = await Promise.all([
+      import('../workers/retention.ts'),
+      import('../domain/registry/collection/versions-of-runs.ts'),
+    ]);
+    const blockers = [versionsOfRuns(engine.store)];
+    const retention = new RetentionWorker({
+      engine,
+      errorStore,
+      configuration,
+      blockers,
+      report: report('retention'),
+      log,
+    });
     retention.start();
     const { RegistrySweeper } = await import('../workers/registry-sweeper.ts');
     const sweeper = new RegistrySweeper({ registry: parts.registry, report: report('registry') });
     sweeper.start();
+    const { OutboxRelay } = await import('../workers/outbox-relay.ts');
+    const relay = new OutboxRelay({
+      webhooks: parts.webhooks,
+      actor: `local:${process.getuid?.() ?? 0}`,
+      report: report('outbox-relay'),
+      log: (line) => log(line, 'outbox-relay'),
+    });
+    relay.start();
     await aborted(options.stop);
     options.now.addEventListener('abort', () => void worker.drain(0));
-    await Promise.all([retention.close(), sweeper.close(), worker.drain(options.now.aborted ? 0 : daemon.drainMs)]);
+    await Promise.all([
+      retention.close(),
+      sweeper.close(),
+      relay.close(),
+      worker.drain(options.now.aborted ? 0 : daemon.drainMs),
+    ]);
   } finally {
     await server.close(lastAnswersMs);
     await tokens.close();
     await removeDaemonFile(workspace, process.pid);
     await projector.close();
+    await sealer.close();
   }
 }
 
 /** In the form of the surface's own log, and told where that tells of what went well. */
-function log(msg: string): void {
+function log(msg: string, component = 'retention'): void {
   if (!['debug', 'info'].includes(logLevel(process.env.WAYBILL_LOG))) return;
-  process.stderr.write(`${JSON.stringify({ level: 30, time: Date.now(), component: 'retention', msg })}\n`);
+  process.stderr.write(`${JSON.stringify({ level: 30, time: Date.now(), component, msg })}\n`);
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
