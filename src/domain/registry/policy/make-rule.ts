@@ -38,7 +38,7 @@ export function makeRule(
   const details = { repo, kind: asked.kind, blocks: asked.blocks };
   return recordingRefusal(registry, { action: 'policy.rule.made', resource: ruleId, by, details }, () =>
     store.locked({ table: 'policy_lock', key: { id: 1 } }, async (tx) => {
-      if (repo !== null) await requireRepo(tx, repo);
+      if (repo !== null) await holdRepo(registry, tx, repo);
       const standing = await sameRule(tx, repo, asked);
       if (standing !== null) return { created: false, rule: standing, quarantined: await countHeld(tx, standing) };
       const at = clock.now();
@@ -71,7 +71,7 @@ export function makeRule(
           },
         ],
       });
-      return { created: true, rule, quarantined: rule.blocks === 'publish' ? 0 : await holdBack(tx, rule) };
+      return { created: true, rule, quarantined: rule.blocks === 'publish' ? 0 : await holdBack(registry, tx, rule) };
     }),
   );
 }
@@ -101,8 +101,22 @@ async function countHeld(tx: LockedTx, { ruleId }: PolicyRule): Promise<number> 
   return Number(row?.count ?? 0);
 }
 
+/** A repo that is not deleted until this transaction has ended. @throws WaybillError `repo_not_found` */
+async function holdRepo({ store }: Registry, tx: LockedTx, repo: string): Promise<void> {
+  const row = tx.db.selectFrom('repo').select('key').where('key', '=', repo);
+  if (store.engine === 'postgres') await row.forKeyShare().execute();
+  await requireRepo(tx, repo);
+}
+
+/** Those of the versions that are published and stay so until this transaction has ended. */
+async function stillPublished({ store }: Registry, tx: LockedTx, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = tx.db.selectFrom('version').select('id').where('id', 'in', ids).where('state', '=', 'published');
+  const found = await (store.engine === 'postgres' ? rows.orderBy('id').forShare() : rows).execute();
+  return new Set(found.map(({ id }) => id));
+}
+
 /** Quarantines every published version the rule hits, page by page. */
-async function holdBack(tx: LockedTx, rule: PolicyRule): Promise<number> {
+async function holdBack(registry: Registry, tx: LockedTx, rule: PolicyRule): Promise<number> {
   const { repo, made } = rule;
   let count = 0;
   for (let after = ''; ; ) {
@@ -110,10 +124,14 @@ async function holdBack(tx: LockedTx, rule: PolicyRule): Promise<number> {
     const last = page.at(-1);
     if (last === undefined) return count;
     after = last.versionId;
-    const hit = page.flatMap(({ facts, ...version }) => {
+    const found = page.flatMap(({ facts, ...version }) => {
       const decision = decide([rule], facts);
       return decision.allowed ? [] : [{ version, hits: decision.hits }];
     });
+    if (found.length === 0) continue;
+    const ids = found.map(({ version }) => version.versionId);
+    const published = await stillPublished(registry, tx, ids);
+    const hit = found.filter(({ version }) => published.has(version.versionId));
     if (hit.length === 0) continue;
     count += hit.length;
     await commit(tx, {

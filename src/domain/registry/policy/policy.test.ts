@@ -165,6 +165,23 @@ describe.each(bothStores)('rules on %s', (_engine, open) => {
     );
   });
 
+  test('G22 versions are tombstoned while a rule is made: what is gone is not held back, and the rule stands', async () => {
+    await using opened = await openTestRegistry(await open());
+    const { registry, world } = opened;
+    const elsewhere: Registry = { ...registry, store: (await world.start()).engine.store };
+    const all = [];
+    for (let index = 0; index < 8; index++) all.push(await published(registry, `tool-${index}`));
+    const [made] = await Promise.all([
+      makeRule(elsewhere, { repo: 'local', rule: named('generic:tool-*', 'download') }, 'admin'),
+      ...all.slice(0, 5).map((each) => tombstoneVersion(registry, { ...each, reason: 'bad' }, 'admin')),
+    ]);
+    const held = await listQuarantine(registry, { repo: 'local', released: false, limit: 200, cursor: null });
+    expect(held.quarantine).toHaveLength(made.quarantined);
+    expect(held.quarantine.map(({ versionId }) => versionId)).toEqual(
+      expect.arrayContaining(all.slice(5).map(({ versionId }) => versionId)),
+    );
+  });
+
   test('G22 rules are listed with those of every repo, found again when made twice, and end with their repo', async () => {
     await using opened = await openTestRegistry(await open());
     const { registry } = opened;
