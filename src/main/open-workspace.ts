@@ -3,6 +3,7 @@ import { type Configuration, parseStore } from '../contract/configuration.ts';
 import type { Registry } from '../domain/registry/registry.ts';
 import type { Engine } from '../domain/runs/engine.ts';
 import type { ToolCatalog } from '../domain/workspace/tools/tool-catalog.ts';
+import type { Webhooks } from '../domain/workspace/webhooks/webhooks.ts';
 import { dataFolder, type Workspace } from '../domain/workspace/workspace.ts';
 import type { BlobStore } from '../platform/blobs/blob-store.ts';
 import type { ErrorCapture } from '../platform/envelopes/capture.ts';
@@ -22,6 +23,7 @@ export interface OpenedWorkspace {
   readonly errorStore: ErrorStore;
   /** Built when it is first asked for: most commands need none. */
   readonly registry: () => Promise<Registry>;
+  readonly webhooks: () => Promise<Webhooks>;
 }
 
 /**
@@ -72,7 +74,13 @@ export async function openWorkspace(
       const { clock, host } = engine;
       return buildRegistry({ store, clock, host, blobs, settings: configuration.registry });
     };
-    return { workspace, configuration, engine, tools, capture, errorStore, registry };
+    const webhooks = async (): Promise<Webhooks> => {
+      const { createWebhookPort } = await import('../executors/webhooks/webhook-port.ts');
+      const { webhooks: settings } = configuration;
+      const port = createWebhookPort({ allowPrivate: settings.allowPrivate });
+      return { store, clock: engine.clock, settings, key, source: `urn:waybill:${workspaceId}`, port };
+    };
+    return { workspace, configuration, engine, tools, capture, errorStore, registry, webhooks };
   } catch (error) {
     await store.close();
     throw error;

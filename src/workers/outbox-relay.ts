@@ -2,6 +2,7 @@ import { claimDeliveries } from '../domain/workspace/webhooks/claim-deliveries.t
 import { type Delivered, deliver } from '../domain/workspace/webhooks/deliver.ts';
 import { handOver } from '../domain/workspace/webhooks/hand-over.ts';
 import { liveWebhooks, nextDue } from '../domain/workspace/webhooks/next-due.ts';
+import type { RelayReport } from '../domain/workspace/webhooks/relay-report.ts';
 import type { Webhook } from '../domain/workspace/webhooks/webhook.ts';
 import type { Webhooks } from '../domain/workspace/webhooks/webhooks.ts';
 
@@ -13,17 +14,6 @@ export interface OutboxRelayParts {
   readonly report: (error: unknown) => Promise<unknown>;
   /** Told in one line of webhooks it cannot sign for. */
   readonly log?: (line: string) => void;
-}
-
-/** What a relay has done. */
-export interface RelayReport {
-  readonly handedOver: number;
-  readonly delivered: number;
-  /** Tries that failed and come again. */
-  readonly failed: number;
-  readonly dead: number;
-  /** Webhooks whose secret comes from another machine's key: theirs waits for that machine. */
-  readonly notSignable: readonly string[];
 }
 
 /** Tries under way at once to one webhook: a slow one keeps no place of another. */

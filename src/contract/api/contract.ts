@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { receiptSchema } from '../evidence.ts';
+import { auditRoutes } from './audit.ts';
 import { draftRoutes } from './drafts.ts';
 import { entryRoutes } from './entries.ts';
 import { packageRoutes, versionRoutes } from './packages.ts';
@@ -31,6 +32,7 @@ import { capabilitiesSchema } from './system.ts';
 import { tagRoutes } from './tags.ts';
 import { changeRolesSchema, madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
 import { toolDetailSchema, toolListSchema } from './tools.ts';
+import { webhookRoutes } from './webhooks.ts';
 import { uploadRoutes } from './uploads.ts';
 
 const waiting = z.object({ waitMs }).prefault({});
@@ -261,6 +263,8 @@ export const contract = {
   quarantine: quarantineRoutes,
   drafts: draftRoutes,
   entries: entryRoutes,
+  audit: auditRoutes,
+  webhooks: webhookRoutes,
   uploads: uploadRoutes,
   capabilities: route('any')
     .route({

@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { WaybillError } from '../../contract/errors.ts';
-import type { WebhookAnswer, WebhookPort, WebhookRequest } from '../../domain/workspace/webhooks/ports.ts';
+import type { WebhookAnswer, WebhookPort, WebhookRequest } from '../../domain/workspace/ports.ts';
 import { type CheckedTarget, checkTarget, type Resolve } from './check-target.ts';
 import { retryAfterMs } from './retry-after.ts';
 

@@ -7,12 +7,12 @@ import type { Store } from '../store/store.ts';
 import type { AuditTable } from './tables.ts';
 
 export interface AuditFilter {
-  readonly actor?: string | null;
-  readonly action?: AuditAction | null;
-  readonly resource?: string | null;
+  readonly actor?: string | null | undefined;
+  readonly action?: AuditAction | null | undefined;
+  readonly resource?: string | null | undefined;
   /** What the resource begins with. */
-  readonly resourcePrefix?: string | null;
-  readonly outcome?: 'succeeded' | 'refused' | 'failed' | null;
+  readonly resourcePrefix?: string | null | undefined;
+  readonly outcome?: 'succeeded' | 'refused' | 'failed' | null | undefined;
   /** From this time on. */
   readonly since?: Micros | null;
   /** Before this time. */

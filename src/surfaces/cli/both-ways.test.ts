@@ -53,6 +53,9 @@ beforeAll(async () => {
     evidence: { follow: () => {}, finish: async () => {} },
     papers: { exportRun: notHere, importBundle: notHere, verifyRun: notHere },
     registry: notHere,
+    releases: notHere,
+    webhooks: notHere,
+    relayWebhooks: notHere,
     runRetention: notHere,
     close: async () => {},
   });

@@ -3,8 +3,12 @@ import type { ToolDetail, ToolList } from '../../contract/api/tools.ts';
 import type { LedgerEvent, Receipt, RunState, RunStateName } from '../../contract/evidence.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { Registry } from '../../domain/registry/registry.ts';
+import type { Releases } from '../../domain/registry/release/releases.ts';
+import type { ReleaseVerification } from '../../domain/registry/verify/verify-release.ts';
 import type { RetentionReport } from '../../domain/runs/retention/retention-report.ts';
 import type { RoleChange, WantedToken } from '../../domain/workspace/tokens/tokens.ts';
+import type { RelayReport } from '../../domain/workspace/webhooks/relay-report.ts';
+import type { Webhooks } from '../../domain/workspace/webhooks/webhooks.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
 import type { RunRow } from '../../views/runs.ts';
 
@@ -53,6 +57,12 @@ export interface OwnProgram extends Program {
   verifyRun(runId: string, key: string | null): Promise<VerifyReport>;
   /** The registry of this workspace, and who acts on it. */
   registry(): Promise<OwnRegistry>;
+  /** The webhooks of this workspace, and who acts on them. */
+  webhooks(): Promise<{ readonly webhooks: Webhooks; readonly actor: string }>;
+  /** Sends what is due now, and ends. */
+  relayWebhooks(): Promise<RelayReport>;
+  /** The same with what making and verifying releases needs. */
+  releases(): Promise<OwnReleases>;
   runRetention(request: { readonly dryRun: boolean }): Promise<RetentionReport>;
 }
 
@@ -60,6 +70,20 @@ export interface OwnProgram extends Program {
 export interface OwnRegistry {
   readonly registry: Registry;
   readonly actor: string;
+}
+
+/** What the commands of releases call the domain with. */
+export interface OwnReleases {
+  readonly releases: Releases;
+  readonly actor: string;
+}
+
+/** How a release is verified. */
+export interface VerifyRelease {
+  /** The file of the public key that must have signed it. */
+  readonly key: string | null;
+  /** A clone in which to look for the commit. */
+  readonly checkout: string | null;
 }
 
 /** Through a running daemon, which works on what it is given. */
@@ -72,6 +96,8 @@ export interface DaemonProgram extends Program {
 export interface Tools {
   /** Verifies a bundle file or a folder of evidence files, offline. */
   verifyPath(path: string, key: string | null): Promise<VerifyReport>;
+  /** Verifies a release bundle, offline; `start` is where a workspace is looked for, which is not needed. */
+  verifyReleaseBundle(file: string, how: VerifyRelease & { readonly start: string }): Promise<ReleaseVerification>;
   /** Runs the conformance cases of the agent protocol against a command. */
   checkAgent(command: readonly [string, ...string[]], options: { readonly signal: AbortSignal }): Promise<AgentReport>;
   /** Plays the agent of a script on standard input and output until they end; resolves with the exit code. */

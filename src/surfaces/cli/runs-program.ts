@@ -2,6 +2,7 @@ import type { Configuration } from '../../contract/configuration.ts';
 import { parseId, type RunId } from '../../contract/ids.ts';
 import type { JsonValue } from '../../contract/json.ts';
 import type { Registry } from '../../domain/registry/registry.ts';
+import type { Releases } from '../../domain/registry/release/releases.ts';
 import type { Engine } from '../../domain/runs/engine.ts';
 import { followEvents } from '../../domain/runs/ledger/follow-events.ts';
 import { parseEvent, readEvents } from '../../domain/runs/ledger/read-events.ts';
@@ -11,6 +12,7 @@ import type { RetentionReport } from '../../domain/runs/retention/retention-repo
 import { type HeldRun, Runs } from '../../domain/runs/runs.ts';
 import { listReceipts, showReceipt, showRun } from '../../domain/runs/show-run.ts';
 import type { ToolCatalog } from '../../domain/workspace/tools/tool-catalog.ts';
+import type { Webhooks } from '../../domain/workspace/webhooks/webhooks.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
 import type { OwnProgram, RunInHand, StartRun, SubmitRun } from './program.ts';
 import { removedMeanwhile } from './removed-meanwhile.ts';
@@ -32,6 +34,9 @@ export interface RunsProgramParts {
   /** Bundles and files, which need rooms a surface does not know. */
   readonly papers: Pick<OwnProgram, 'exportRun' | 'importBundle' | 'verifyRun'>;
   readonly registry: () => Promise<Registry>;
+  readonly webhooks: () => Promise<Webhooks>;
+  readonly relayWebhooks: OwnProgram['relayWebhooks'];
+  readonly releases: () => Promise<Releases>;
   readonly runRetention: (request: { readonly dryRun: boolean }) => Promise<RetentionReport>;
   readonly close: () => Promise<void>;
 }
@@ -101,6 +106,9 @@ export function createRunsProgram(parts: RunsProgramParts): OwnProgram {
     events: (text, { since, follow, signal }) => events(engine, parseId('run', text), since, follow, signal),
     ...papers,
     registry: async () => ({ registry: await parts.registry(), actor }),
+    webhooks: async () => ({ webhooks: await parts.webhooks(), actor }),
+    relayWebhooks: parts.relayWebhooks,
+    releases: async () => ({ releases: await parts.releases(), actor }),
     runRetention: parts.runRetention,
     listTools: () => tools.list(),
     showTool: (id) => tools.detail(id),

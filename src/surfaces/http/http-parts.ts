@@ -5,6 +5,7 @@ import type { Engine } from '../../domain/runs/engine.ts';
 import type { SubmitRequest, Submitted } from '../../domain/runs/queue/submit-run.ts';
 import type { Tokens } from '../../domain/workspace/tokens/tokens.ts';
 import type { ToolCatalog } from '../../domain/workspace/tools/tool-catalog.ts';
+import type { Webhooks } from '../../domain/workspace/webhooks/webhooks.ts';
 import type { Workspace } from '../../domain/workspace/workspace.ts';
 import type { SpanSink } from '../../platform/correlation/span.ts';
 import type { ErrorCapture } from '../../platform/envelopes/capture.ts';
@@ -17,6 +18,7 @@ export interface HttpParts {
   readonly tools: ToolCatalog;
   readonly tokens: Tokens;
   readonly registry: Registry;
+  readonly webhooks: Webhooks;
   /** Makes the run durable and wakes the worker. */
   readonly submit: (request: SubmitRequest) => Promise<Submitted>;
   readonly readiness: () => Promise<Readiness>;

@@ -1,3 +1,4 @@
+import { auditHandlers } from './handlers/audit.ts';
 import { capabilitiesHandler } from './handlers/capabilities.ts';
 import { draftHandlers, entryHandlers } from './handlers/drafts.ts';
 import { packageHandlers, tagHandlers, versionHandlers } from './handlers/packages.ts';
@@ -8,6 +9,7 @@ import { runHandlers } from './handlers/runs.ts';
 import { tokenHandlers } from './handlers/tokens.ts';
 import { toolHandlers } from './handlers/tools.ts';
 import { uploadHandlers } from './handlers/uploads.ts';
+import { webhookHandlers } from './handlers/webhooks.ts';
 import type { HttpContext } from './http-context.ts';
 import { api } from './request-context.ts';
 
@@ -25,6 +27,8 @@ export function createRouter(context: HttpContext) {
     quarantine: quarantineHandlers(context.parts),
     drafts: draftHandlers(context.parts),
     entries: entryHandlers(context.parts),
+    audit: auditHandlers(context.parts),
+    webhooks: webhookHandlers(context.parts),
     uploads: uploadHandlers(context.parts),
     capabilities: capabilitiesHandler(context.parts),
   });

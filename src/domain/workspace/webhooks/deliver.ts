@@ -1,9 +1,9 @@
 import { cloudEventMediaType } from '../../../contract/cloud-event.ts';
 import { WaybillError } from '../../../contract/errors.ts';
 import { cloudEventText, eventId } from '../../../platform/journal/cloud-event.ts';
+import type { WebhookAnswer } from '../ports.ts';
 import { backoffMs } from './backoff.ts';
 import type { ClaimedDelivery } from './claim-deliveries.ts';
-import type { WebhookAnswer } from './ports.ts';
 import { settleDelivery } from './settle-delivery.ts';
 import { signedHeaders } from './webhook-secret.ts';
 import type { Webhooks } from './webhooks.ts';

@@ -1,7 +1,7 @@
 import type { Configuration } from '../../../contract/configuration.ts';
 import type { Clock } from '../../../platform/clock/clock.ts';
 import type { Store } from '../../../platform/store/store.ts';
-import type { WebhookPort } from './ports.ts';
+import type { WebhookPort } from '../ports.ts';
 import type {} from './tables.ts';
 
 /** All that webhooks need; main builds it, tests build their own. */

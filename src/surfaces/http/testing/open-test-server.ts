@@ -178,6 +178,18 @@ async function startDaemon(world: TestWorld, options: TestServerOptions) {
       blobs: createFolderBlobs(join(world.data, 'blobs')),
       settings: configuration.registry,
     }),
+    webhooks: {
+      store: engine.store,
+      clock: engine.clock,
+      settings: configuration.webhooks,
+      key: randomBytes(32),
+      source: 'urn:waybill:ws_test',
+      // Nothing leaves a test of routes; what may be told is the executor's to say.
+      port: {
+        check: async (url) => new URL(url).href,
+        send: async () => ({ how: 'answered', status: 204, retryAfterMs: null }),
+      },
+    },
     submit: async (request) => {
       const submitted = await submitRun(engine, { maxQueue }, request, { hold: works });
       // As the worker does: whoever submits does not wait for the work.
