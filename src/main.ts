@@ -21,6 +21,8 @@ const host: Host = {
   terminal: processTerminal(),
   tools: {
     verifyPath: async (path) => (await import('./surfaces/cli/papers.ts')).verifyPath(path),
+    verifyReleaseBundle: async (file, how) =>
+      (await import('./main/verify-release-bundle.ts')).verifyReleaseBundle(file, how),
     checkAgent: async (command, options) => (await import('./main/check-agent.ts')).checkAgent(command, options),
     mockAgent: async (script) => {
       await (await import('./sdk/testing/mock-agent.ts')).runMockAgent(script);

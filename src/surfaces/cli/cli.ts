@@ -11,7 +11,7 @@ import { usageError } from './usage-error.ts';
  */
 export async function runCli(args: readonly string[], host: Host): Promise<number> {
   const context: { current: CliContext | undefined } = { current: undefined };
-  const root = rootCommand(host);
+  const root = rootCommand(host, args);
   const printed: string[] = [];
   configure(root, (text) => printed.push(text));
   const forCommand = () => {
@@ -47,10 +47,12 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
   }
 }
 
-function rootCommand(host: Host): Command {
+/** `publish` has a --version of its own, which commander would take for ours wherever it stands. */
+function rootCommand(host: Host, args: readonly string[]): Command {
+  const versionFlags = ownArguments(args).includes('publish') ? '-V' : '-V, --version';
   return new Command('waybill')
     .description('Crash-safe, provable runs of coding agents and build jobs.')
-    .version(host.version, '-V, --version', 'print the version')
+    .version(host.version, versionFlags, 'print the version')
     .option('--json', 'print JSON: one document, or one a line where it streams', false)
     .option('-C, --workspace <dir>', 'work in the workspace of this folder')
     .option('--no-daemon', 'work in this process, also where a daemon runs (or set WAYBILL_NO_DAEMON=1)')

@@ -12,6 +12,8 @@ export interface Checkout {
   readonly commits: CommitPort;
   /** The folder of the workspace inside its checkout; null where there is none. */
   readonly root: string | null;
+  /** Nobody said that this is the checkout of the release: a commit it does not have says nothing. */
+  readonly guessed: boolean;
 }
 
 /** The tree a run began with: its manifest, whose bytes the ledger names. Null when it took none. */
@@ -31,7 +33,7 @@ export async function firstManifest(source: EvidenceSource, { facts }: ProvenRun
 export async function checkCommit(
   { facts }: ProvenRun,
   manifest: SnapshotManifest | null,
-  { commits, root }: Checkout,
+  { commits, root, guessed }: Checkout,
 ): Promise<CheckedLink> {
   const checkout = facts.started?.provenance.checkout;
   if (checkout === undefined || !checkout.commit.known) {
@@ -41,6 +43,9 @@ export async function checkCommit(
   if (root === null) return notChecked(`there is no checkout here to look for ${commit} in; give one with --checkout`);
   const answer = await commits.tree(root, commit);
   if (answer.outcome === 'unknown') return notChecked(`${commit}: ${answer.reason}`);
+  if (answer.outcome === 'missing' && guessed) {
+    return notChecked(`the checkout here does not have ${commit}; give one that should with --checkout`);
+  }
   if (answer.outcome === 'missing') {
     throw new BrokenRelease('commit', 'the checkout', `the commit ${commit}`, 'no such commit');
   }

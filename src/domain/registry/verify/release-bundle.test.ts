@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 const coordinate = { type: 'waybill-run', name: 'my-tool', version: '1.2.0' };
-const elsewhere = { given: null, pinned: null, commits: createCommitPort(), root: null };
+const elsewhere = { given: null, pinned: null, commits: createCommitPort(), root: null, guessed: false };
 
 describe.each(bothStores)('a release bundle from %s', (_engine, open) => {
   test('G25 verifies on a machine without a workspace, down to the snapshot, and with a clone down to the commit', async () => {

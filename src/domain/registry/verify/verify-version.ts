@@ -23,5 +23,5 @@ export async function verifyVersion(
 ): Promise<ReleaseVerification> {
   const source = await storeRelease(registry, repo, coordinate);
   const pinned = await signing.pinned();
-  return verifyRelease(source, { given: key, pinned, commits, root: checkout ?? root });
+  return verifyRelease(source, { given: key, pinned, commits, root: checkout ?? root, guessed: false });
 }

@@ -1,17 +1,19 @@
-import type { Command } from 'commander';
-import { idArgument, nonEmpty } from '../argument-parsers.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { isId } from '../../../contract/ids.ts';
+import { nonEmpty } from '../argument-parsers.ts';
 import type { CliContext } from '../cli-context.ts';
 import type { Exported, ExportRun } from '../program.ts';
+import { type RepoOption, takesRepo, typedCoordinate } from '../registry-command.ts';
 import { usageError } from '../usage-error.ts';
 
-interface Options {
+interface Options extends RepoOption {
   readonly files?: true;
   readonly out?: string;
 }
 
 export function define(command: Command, context: () => CliContext): void {
-  command
-    .argument('<run>', 'the run', idArgument('run'))
+  takesRepo(command)
+    .argument('<run>', 'the run, or a version as NAME@VERSION', runOrVersion)
     .option('--files', 'write .waybill/runs/<run>/ again, byte for byte')
     .option('--out <file>', 'write a bundle: one file that verifies and imports on any machine', nonEmpty)
     .addHelpText(
@@ -19,16 +21,43 @@ export function define(command: Command, context: () => CliContext): void {
       `
 Examples:
   $ waybill export run-20261122-210500-0a1b2c3d --files
-  $ waybill export run-20261122-210500-0a1b2c3d --out evidence.json && waybill verify evidence.json`,
+  $ waybill export run-20261122-210500-0a1b2c3d --out evidence.json && waybill verify evidence.json
+  $ waybill export my-tool@1.2.0 --out release.json`,
     )
-    .action(async (runId: string, options: Options) => {
+    .action(async (subject: string, options: Options) => {
       const request = requestOf(context(), options);
-      const done = await context().withOwnProgram((program) => program.exportRun(runId, request));
+      if (!isId('run', subject)) return await exportVersion(context(), subject, options.repo, request);
+      const done = await context().withOwnProgram((program) => program.exportRun(subject, request));
       await context().result(
         () => done,
         () => text(done),
       );
     });
+}
+
+function runOrVersion(text: string): string {
+  if (isId('run', text) || /[^@]@/.test(text)) return text;
+  throw new InvalidArgumentError('A run id looks like run-20261122-210500-0a1b2c3d, a version like my-tool@1.2.0.');
+}
+
+async function exportVersion(context: CliContext, subject: string, repo: string, request: ExportRun): Promise<void> {
+  if (request.kind === 'files') throw usageError('a version is exported as one file', 'Give --out FILE.');
+  const { out } = request;
+  const [{ exportRelease }, { writtenVersion }] = await Promise.all([
+    import('../../../domain/registry/release/export-release.ts'),
+    import('../../../domain/registry/verify/written-version.ts'),
+  ]);
+  const written = await typedCoordinate(subject);
+  const done = await context.withOwnProgram(async (program) => {
+    const { releases } = await program.releases();
+    const coordinate = await writtenVersion(releases.registry, repo, written);
+    const file = await exportRelease(releases, { repo, coordinate, out });
+    return { ...coordinate, path: out, files: 1, ...file };
+  });
+  await context.result(
+    () => done,
+    () => text(done),
+  );
 }
 
 function requestOf(context: CliContext, { files, out }: Options): ExportRun {
@@ -38,7 +67,7 @@ function requestOf(context: CliContext, { files, out }: Options): ExportRun {
   return out === undefined ? { kind: 'files' } : { kind: 'bundle', out: context.path(out) };
 }
 
-function text({ path, files, bytes, digest }: Exported): string {
+function text({ path, files, bytes, digest }: Omit<Exported, 'runId'>): string {
   const what = digest === null ? `${files} files` : digest;
   return `${path}\n  ${what}, ${bytes} bytes`;
 }
