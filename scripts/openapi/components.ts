@@ -1,6 +1,16 @@
 import { z } from 'zod';
+import { deletedDraftSchema, draftListSchema, madeDraftSchema, newDraftSchema } from '../../src/contract/api/drafts.ts';
+import {
+  addEntriesSchema,
+  changedEntriesSchema,
+  entryListSchema,
+  entrySchema,
+  newEntrySchema,
+  removedEntrySchema,
+} from '../../src/contract/api/entries.ts';
 import { streamEndSchema } from '../../src/contract/api/events.ts';
 import { growingLists } from '../../src/contract/api/growing.ts';
+import { manifestAnswerSchema } from '../../src/contract/api/manifests.ts';
 import { issueSchema, problemSchema } from '../../src/contract/api/problem.ts';
 import {
   answerApprovalSchema,
@@ -40,23 +50,34 @@ import { toolDescriptionSchema } from '../../src/contract/tool.ts';
 
 /** The shapes that have a name in the document. */
 const named: ReadonlyMap<z.core.$ZodType, string> = new Map<z.core.$ZodType, string>([
+  [addEntriesSchema, 'AddEntries'],
   [answerApprovalSchema, 'AnswerApproval'],
   [artifactSchema, 'Artifact'],
   [blobReferenceSchema, 'BlobReference'],
   [cancelRunSchema, 'CancelRun'],
   [capabilitiesSchema, 'Capabilities'],
   [changeRolesSchema, 'ChangeRoles'],
+  [changedEntriesSchema, 'ChangedEntries'],
+  [deletedDraftSchema, 'DeletedDraft'],
+  [draftListSchema, 'DraftList'],
+  [entrySchema, 'Entry'],
+  [entryListSchema, 'EntryList'],
   [failureSchema, 'Failure'],
   [healthSchema, 'Health'],
   [issueSchema, 'Issue'],
   [jsonValueSchema, 'JsonValue'],
   [ledgerEventSchema, 'LedgerEvent'],
+  [madeDraftSchema, 'MadeDraft'],
   [madeTokenSchema, 'MadeToken'],
+  [manifestAnswerSchema, 'ManifestAnswer'],
+  [newDraftSchema, 'NewDraft'],
+  [newEntrySchema, 'NewEntry'],
   [newTokenSchema, 'NewToken'],
   [problemSchema, 'Problem'],
   [provenanceSchema, 'Provenance'],
   [readinessSchema, 'Readiness'],
   [receiptSchema, 'Receipt'],
+  [removedEntrySchema, 'RemovedEntry'],
   [requestAnswerSchema, 'RequestAnswer'],
   [resumeRunSchema, 'ResumeRun'],
   [runAnswerSchema, 'RunAnswer'],

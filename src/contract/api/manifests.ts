@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idShapes } from '../ids.ts';
+import { jsonValueSchema } from '../json-value.ts';
 import { versionParams } from './packages.ts';
 import type { PlainRoute } from './plain-routes.ts';
 
@@ -74,7 +75,7 @@ export const manifestRoutes = {
         status: 200,
         description: 'The manifest; its `ETag` is its digest.',
         mediaTypes: manifestMediaTypes,
-        schema: null,
+        schema: z.record(z.string(), jsonValueSchema),
       },
       { status: 304, description: 'It is the one that is known.', mediaTypes: [], schema: null },
     ],
