@@ -67,6 +67,7 @@ export const errorCodes = {
   manifest_missing: 2,
   manifest_invalid: 2,
   manifest_not_found: 2,
+  attestation_not_found: 2,
   entry_not_found: 2,
   tag_not_found: 2,
   blob_not_found: 2,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { receiptSchema } from '../evidence.ts';
+import { attestationRoutes } from './attestations.ts';
 import { auditRoutes } from './audit.ts';
 import { draftRoutes } from './drafts.ts';
 import { entryRoutes } from './entries.ts';
@@ -32,8 +33,8 @@ import { capabilitiesSchema } from './system.ts';
 import { tagRoutes } from './tags.ts';
 import { changeRolesSchema, madeTokenSchema, newTokenSchema, tokenListSchema, tokenSchema } from './tokens.ts';
 import { toolDetailSchema, toolListSchema } from './tools.ts';
-import { webhookRoutes } from './webhooks.ts';
 import { uploadRoutes } from './uploads.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 const waiting = z.object({ waitMs }).prefault({});
 const running = (...problems: ErrorCode[]) => route('runner', ...problems);
@@ -258,7 +259,7 @@ export const contract = {
   repos: repoRoutes,
   packages: packageRoutes,
   tags: tagRoutes,
-  versions: { ...publishRoutes, ...versionRoutes },
+  versions: { ...publishRoutes, ...versionRoutes, ...attestationRoutes },
   rules: ruleRoutes,
   quarantine: quarantineRoutes,
   drafts: draftRoutes,

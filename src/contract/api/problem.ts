@@ -26,6 +26,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   package_not_found: 404,
   version_not_found: 404,
   manifest_not_found: 404,
+  attestation_not_found: 404,
   entry_not_found: 404,
   tag_not_found: 404,
   blob_unknown: 404,

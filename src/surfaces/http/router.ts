@@ -1,3 +1,4 @@
+import { attestationHandlers } from './handlers/attestations.ts';
 import { auditHandlers } from './handlers/audit.ts';
 import { capabilitiesHandler } from './handlers/capabilities.ts';
 import { draftHandlers, entryHandlers } from './handlers/drafts.ts';
@@ -22,7 +23,11 @@ export function createRouter(context: HttpContext) {
     repos: repoHandlers(context.parts),
     packages: packageHandlers(context.parts),
     tags: tagHandlers(context.parts),
-    versions: { ...publishHandlers(context.parts), ...versionHandlers(context.parts) },
+    versions: {
+      ...publishHandlers(context.parts),
+      ...versionHandlers(context.parts),
+      ...attestationHandlers(context.parts),
+    },
     rules: ruleHandlers(context.parts),
     quarantine: quarantineHandlers(context.parts),
     drafts: draftHandlers(context.parts),

@@ -38,7 +38,7 @@ export async function checkRecords(
     const records = await checkAudit(tx, row, content);
     const events = await checkEvent(tx, row, content);
     const gates = await checkGates(tx, row);
-    return { records, ...(events === 0 ? {} : { published: events }), ...(gates === 0 ? {} : { gates }) };
+    return { records, ...(events === 0 ? {} : { announced: events }), ...(gates === 0 ? {} : { gates }) };
   });
 }
 

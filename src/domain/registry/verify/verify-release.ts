@@ -118,7 +118,7 @@ class Walk {
     else
       this.#intact(
         'attestation',
-        `it is of this version and its ${found.entries.length} files, signed by ${content.attestation?.keyId}`,
+        `it is of this version and its ${found.entries.length === 1 ? 'file' : `${found.entries.length} files`}, signed by ${content.attestation?.keyId}`,
       );
     const runId = signed?.predicate.runDetails.metadata.invocationId ?? content.run;
     if (runId !== content.run)

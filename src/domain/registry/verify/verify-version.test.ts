@@ -37,7 +37,7 @@ describe.each(bothStores)('verifying a version on %s', (_engine, open) => {
       events: expect.any(Number),
       receipts: 2,
       snapshots: 1,
-      published: 1,
+      announced: 1,
     });
     expect(found.links.at(-1)?.what).toContain('3 of 3 files');
   });
