@@ -64,7 +64,14 @@ const ofDownload = [
   'file_read_failed',
   'precondition_failed',
 ] as const;
-const ofBlob = ['blob_unknown', 'blob_missing', 'blob_corrupt', 'file_read_failed', 'precondition_failed'] as const;
+const ofBlob = [
+  'blob_unknown',
+  'version_quarantined',
+  'blob_missing',
+  'blob_corrupt',
+  'file_read_failed',
+  'precondition_failed',
+] as const;
 const ofUpload = [
   'body_too_large',
   'unsupported_media_type',

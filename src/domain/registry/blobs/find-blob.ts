@@ -2,6 +2,7 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { type Digest, isId } from '../../../contract/ids.ts';
 import type { OpenBlob } from '../../../platform/blobs/blob-store.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
+import { assertBlobReadable } from '../policy/assert-blob-readable.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 
@@ -14,12 +15,14 @@ export interface ReadableBlob {
 /**
  * A blob of this repo. Knowing a digest gives nobody access: what was not put into this repo is unknown in it, wherever
  * else it is.
- * @throws WaybillError `repo_not_found`, `blob_unknown`
+ * @throws WaybillError `repo_not_found`, `blob_unknown`, `version_quarantined` when a rule holds back all that has it
  */
 export function findBlob({ store }: Pick<Registry, 'store'>, repo: string, digest: string): Promise<ReadableBlob> {
   return store.read(async (tx) => {
     await requireRepo(tx, repo);
-    return await blobOfRepo(tx, repo, digest);
+    const found = await blobOfRepo(tx, repo, digest);
+    await assertBlobReadable(tx, repo, found.digest);
+    return found;
   });
 }
 

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { type NewRule, newRuleSchema } from '../../../contract/api/policy.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
+import { findBlob } from '../blobs/find-blob.ts';
 import { showVersion } from '../packages/describe-version.ts';
 import { publishVersion } from '../publish/publish-version.ts';
 import type { Registry } from '../registry.ts';
@@ -163,6 +164,27 @@ describe.each(bothStores)('rules on %s', (_engine, open) => {
     expect(held.quarantine.map(({ versionId }) => versionId).toSorted()).toEqual(
       drafts.map(({ versionId }) => versionId).toSorted(),
     );
+  });
+
+  test('G22 what is held back is not to be had by its digest either, unless something else that may be read has it', async () => {
+    await using opened = await openTestRegistry(await open());
+    const { registry } = opened;
+    const blob = digestOf('#!/bin/sh\n');
+    const held = await published(registry, 'held');
+    await findBlob(registry, 'local', blob);
+    const { rule } = await makeRule(registry, { repo: 'local', rule: named('generic:held', 'download') }, 'admin');
+    await expect(findBlob(registry, 'local', blob)).rejects.toMatchObject({
+      code: 'version_quarantined',
+      details: { rules: [{ version: held.versionId, rule: rule.ruleId }] },
+    });
+    const other = await arrangeDraft(registry, { name: 'other' });
+    await expect(findBlob(registry, 'local', blob)).rejects.toMatchObject({ code: 'version_quarantined' });
+    await publishVersion(registry, other, 'publisher');
+    await findBlob(registry, 'local', blob);
+    await tombstoneVersion(registry, { ...other, reason: 'x' }, 'admin');
+    await expect(findBlob(registry, 'local', blob)).rejects.toMatchObject({ code: 'version_quarantined' });
+    await removeRule(registry, { repo: 'local', ruleId: rule.ruleId }, 'admin');
+    await findBlob(registry, 'local', blob);
   });
 
   test('G22 versions are tombstoned while a rule is made: what is gone is not held back, and the rule stands', async () => {

@@ -29,6 +29,7 @@ CREATE TABLE quarantine (
 );
 CREATE INDEX quarantine_by_rule ON quarantine (rule, version);
 CREATE INDEX quarantine_by_repo ON quarantine (repo, at, version, rule);
+CREATE INDEX quarantine_open ON quarantine (repo, at, version, rule) WHERE released_at IS NULL;
 
 -- The versions of a package by age, for lists; those that are published by when they were, for the newest.
 CREATE INDEX version_by_age ON version (package, created_at, id);
