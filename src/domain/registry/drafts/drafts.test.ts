@@ -75,7 +75,7 @@ async function publishable(registry: Registry, wanted = tool) {
 }
 
 describe.each(bothStores)('drafts on %s', (_engine, open) => {
-  test('G5 a coordinate has one draft: made once, then used again', async () => {
+  test('G5 G19 a coordinate has one draft: made once, then used again', async () => {
     const clock = movableClock();
     await using opened = await openTestRegistry({ ...(await open()), clock });
     const { registry } = opened;
@@ -200,7 +200,7 @@ describe.each(bothStores)('drafts on %s', (_engine, open) => {
     ]);
   });
 
-  test('G8 a deleted draft leaves nothing but its record, and its coordinate is free', async () => {
+  test('G8 G19 a deleted draft leaves nothing but its record, and its coordinate is free', async () => {
     await using opened = await openTestRegistry(await open());
     const { registry } = opened;
     const versionId = await publishable(registry);
@@ -227,7 +227,7 @@ describe.each(bothStores)('drafts on %s', (_engine, open) => {
     expect((await auditOf(registry)).at(-1)).toBe('package.version.draft.deleted refused version_immutable');
   });
 
-  test('G8 an expired draft is changed by nobody, is swept, and makes place', async () => {
+  test('G8 G19 an expired draft is changed by nobody, is swept, and makes place', async () => {
     const clock = movableClock();
     await using opened = await openTestRegistry({ ...(await open()), clock, settings: { draftDays: 2 } });
     const { registry } = opened;

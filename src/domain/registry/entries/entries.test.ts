@@ -52,7 +52,7 @@ async function problemsOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe.each(bothStores)('entries on %s', (_engine, open) => {
-  test('G6 the same again changes nothing, another digest replaces, and one can be removed', async () => {
+  test('G6 G19 the same again changes nothing, another digest replaces, and one can be removed', async () => {
     await using opened = await openTestRegistry(await open());
     const { registry } = opened;
     const versionId = await draft(registry);

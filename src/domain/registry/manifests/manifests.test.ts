@@ -28,7 +28,7 @@ async function manifestChanges({ store }: Registry) {
 }
 
 describe.each(bothStores)('manifests on %s', (_engine, open) => {
-  test('G7 the bytes are kept as they came, replaced while draft, and the same again changes nothing', async () => {
+  test('G7 G19 the bytes are kept as they came, replaced while draft, and the same again changes nothing', async () => {
     await using opened = await openTestRegistry(await open());
     const { registry } = opened;
     const { versionId } = await createDraft(registry, { repo, ...tool }, 'me');
