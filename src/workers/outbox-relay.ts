@@ -75,6 +75,8 @@ export class OutboxRelay {
     const { signal } = this.#ending;
     using hints = webhooks.store.hints.subscribe('outbox');
     while (!signal.aborted) {
+      // What comes to an end during the pass is seen by the next one.
+      this.#changed = Promise.withResolvers<void>();
       const changed = this.#changed.promise;
       const wait = new AbortController();
       const stop = () => wait.abort();
@@ -95,7 +97,6 @@ export class OutboxRelay {
   /** Hands over what is new and begins what is due. @returns how many tries were begun */
   async #pass(): Promise<number> {
     const { webhooks } = this.#parts;
-    this.#changed = Promise.withResolvers<void>();
     this.#count.handedOver += await handOver(webhooks);
     let begun = 0;
     for (const webhook of await liveWebhooks(webhooks)) {

@@ -1,6 +1,7 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import { makeId } from '../../../platform/ids/make-id.ts';
+import { auditStatement } from '../../../platform/journal/audit.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import { handOver } from './hand-over.ts';
 import { asWebhook, type Webhook } from './webhook.ts';
@@ -17,6 +18,27 @@ export interface MadeWebhook extends Webhook {
  * @throws WaybillError `webhook_refused` for an address that may not be told, `webhook_exists` when it is told already
  */
 export async function makeWebhook(
+  webhooks: Webhooks,
+  wanted: { readonly url: string; readonly types: readonly string[] },
+  by: string,
+): Promise<MadeWebhook> {
+  try {
+    return await make(webhooks, wanted, by);
+  } catch (error) {
+    if (error instanceof WaybillError && (error.code === 'webhook_refused' || error.code === 'webhook_exists')) {
+      await recordRefusal(webhooks, by, error);
+    }
+    throw error;
+  }
+}
+
+/** Whose address it was is not said: an address that is refused may be anything, a password included. */
+async function recordRefusal({ store, clock }: Webhooks, actor: string, { code, message }: WaybillError) {
+  const refused = { at: clock.now(), actor, action: 'webhook.made', resource: 'webhook', outcome: 'refused' } as const;
+  await store.submit({ statements: [auditStatement([{ ...refused, reason: `${code}: ${message}` }])] });
+}
+
+async function make(
   webhooks: Webhooks,
   wanted: { readonly url: string; readonly types: readonly string[] },
   by: string,
