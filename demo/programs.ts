@@ -20,6 +20,8 @@ interface Choices {
   /** Called with each line as it comes, before the next; `kill` ends the program with SIGKILL. */
   readonly onLine?: (line: string, kill: () => void) => void;
   readonly onStart?: (child: ChildProcess) => void;
+  /** Lines that are read and not shown: what a daemon logs for machines. */
+  readonly hides?: (line: string) => boolean;
 }
 
 /** Runs `waybill ARGS` in the project, as a process of its own. */
@@ -46,11 +48,20 @@ export interface InBackground {
 }
 
 /** Starts `waybill ARGS` and lets it run. */
-export function waybillInBackground(project: string, args: readonly string[]): InBackground {
-  return inBackground(project, [waybillProgram, ...args], `waybill ${args.join(' ')} &`);
+export function waybillInBackground(
+  project: string,
+  args: readonly string[],
+  choices?: Pick<Choices, 'hides'>,
+): InBackground {
+  return inBackground(project, [waybillProgram, ...args], `waybill ${args.join(' ')} &`, choices);
 }
 
-export function inBackground(project: string, argv: readonly [string, ...string[]], shown: string): InBackground {
+export function inBackground(
+  project: string,
+  argv: readonly [string, ...string[]],
+  shown: string,
+  choices: Pick<Choices, 'hides'> = {},
+): InBackground {
   const lines: string[] = [];
   let heard = Promise.withResolvers<void>();
   let kill: (signal: NodeJS.Signals) => void = () => {};
@@ -60,6 +71,7 @@ export function inBackground(project: string, argv: readonly [string, ...string[
     heard = Promise.withResolvers();
   };
   const ended = run(project, argv, shown, {
+    ...choices,
     onStart: (child) => {
       kill = (signal) => child.kill(signal);
       process.on('exit', () => child.kill('SIGKILL'));
@@ -99,7 +111,7 @@ async function run(
   project: string,
   argv: readonly [string, ...string[]],
   shown: string,
-  { aloud = true, onLine, onStart }: Choices = {},
+  { aloud = true, onLine, onStart, hides = () => false }: Choices = {},
 ): Promise<Ended> {
   if (aloud) typed(shown);
   const [command, ...args] = argv;
@@ -114,7 +126,7 @@ async function run(
   const read = async (stream: Readable) => {
     for await (const line of createInterface({ input: stream })) {
       lines.push(line);
-      if (aloud) printed(line);
+      if (aloud && !hides(line)) printed(line);
       onLine?.(line, () => child.kill('SIGKILL'));
     }
   };

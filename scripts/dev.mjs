@@ -18,6 +18,7 @@ const commands = {
   'test:crash': ['vitest', 'run', '--testTimeout=1800000'],
   check: ['node', 'scripts/check.ts'],
   demo: ['node', 'demo/demo.ts'],
+  'demo:registry': ['node', 'demo/registry.ts'],
   bench: ['node', 'bench/run.ts'],
   build: ['node', 'scripts/build.ts'],
   run: ['node'],

@@ -8,8 +8,11 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 
-async function demo(env: NodeJS.ProcessEnv): Promise<{ readonly exitCode: number | null; readonly said: string }> {
-  const child = spawn(process.execPath, ['scripts/dev.mjs', 'demo'], {
+async function demo(
+  env: NodeJS.ProcessEnv,
+  name = 'demo',
+): Promise<{ readonly exitCode: number | null; readonly said: string }> {
+  const child = spawn(process.execPath, ['scripts/dev.mjs', name], {
     cwd: root,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -26,7 +29,8 @@ async function demo(env: NodeJS.ProcessEnv): Promise<{ readonly exitCode: number
   return { exitCode: child.exitCode, said };
 }
 
-const projectOf = (said: string) => /The repository: (\S+)/.exec(said)?.[1];
+const projectOf = (said: string) => /The (?:repository|workspace): (\S+)/.exec(said)?.[1];
+const claimsIn = (file: string) => readFileSync(join(root, 'demo', file), 'utf8').match(/^claim\(/gm)?.length ?? 0;
 
 test('npm run demo holds what it claims, and is plain text in a pipe', { timeout: 180_000 }, async () => {
   const { exitCode, said } = await demo(process.env);
@@ -34,11 +38,21 @@ test('npm run demo holds what it claims, and is plain text in a pipe', { timeout
   expect(exitCode, said).toBe(0);
   expect(said).not.toContain('\u001b');
   expect(said).toMatch(/All of it held, in \d+ seconds/);
-  const claims = readFileSync(join(root, 'demo', 'demo.ts'), 'utf8').match(/^claim\(/gm)?.length ?? 0;
+  const claims = claimsIn('demo.ts');
   expect(claims).toBeGreaterThan(12);
   expect(said.match(/^ {3}✓ /gm)?.length).toBe(claims);
   expect(said).not.toContain('does not hold');
   expect(existsSync(join(project, 'SPEC.md'))).toBe(true);
+});
+
+test('npm run demo:registry holds what it claims, and is plain text in a pipe', { timeout: 180_000 }, async () => {
+  const { exitCode, said } = await demo(process.env, 'demo:registry');
+  expect(exitCode, said).toBe(0);
+  expect(said).not.toContain('\u001b');
+  expect(said).toMatch(/All of it held, in \d+ seconds/);
+  const claims = claimsIn('registry.ts');
+  expect(claims).toBeGreaterThan(20);
+  expect(said.match(/^ {3}✓ /gm)?.length).toBe(claims);
 });
 
 test('a machine where it cannot work is told why, with exit code 1', async () => {
