@@ -59,6 +59,10 @@ async function fill(server: TestServer): Promise<readonly Readonly<Record<string
     ids.push(versionId);
   }
   const [published = '', draft = ''] = ids;
+  const attestation = { version: published, envelope: '{}', key_id: 'theirs', digest: digestOf('{}') };
+  await server.process.engine.store.write(
+    async (tx) => void (await tx.db.insertInto('version_attestation').values(attestation).execute()),
+  );
   await ask('POST', `/packages/versions/${published}/publish`);
   await ask('PUT', '/packages/generic/tool/tags/latest', requests.setTag);
   const { uploadId } = z
@@ -94,6 +98,7 @@ function rowsOf(server: TestServer): Promise<unknown> {
     'version',
     'version_entry',
     'version_manifest',
+    'version_attestation',
     'tag',
     'repo_blob',
     'upload',

@@ -67,6 +67,7 @@ const routes: Readonly<Record<string, keyof typeof letIn | 'open'>> = {
   getVersion: 'to read in a repo',
   publishVersion: 'to publish in a repo',
   tombstoneVersion: 'to publish in a repo',
+  getAttestation: 'to read in a repo',
   listTags: 'to read in a repo',
   getTag: 'to read in a repo',
   setTag: 'to publish in a repo',
