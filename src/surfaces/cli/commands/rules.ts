@@ -93,7 +93,7 @@ Examples:
       const { ruleId } = made.rule;
       await context().result(
         () => ({ rule: ruleView(made.rule), created: made.created, quarantined: made.quarantined }),
-        () => `${ruleId}${made.created ? '' : ' stands already'}; it holds back ${made.quarantined} published versions`,
+        () => `${ruleId}${made.created ? '' : ' stands already'}; it holds back ${countOf(made.quarantined)}`,
       );
     });
   takesRepo(command.command('remove'))
@@ -108,9 +108,13 @@ Examples:
       );
       await context().result(
         () => ({ rule: ruleView(removed.rule), released: removed.released }),
-        () => `${ruleId} is removed; ${removed.released} versions are released`,
+        () => `${ruleId} is removed; it held back ${countOf(removed.released)}`,
       );
     });
+}
+
+function countOf(versions: number): string {
+  return versions === 1 ? '1 published version' : `${versions} published versions`;
 }
 
 function repoOf({ repo, everywhere: every }: Where): string | null {
