@@ -59,7 +59,9 @@ async function fill(server: TestServer): Promise<readonly Readonly<Record<string
     ids.push(versionId);
   }
   const [published = '', draft = ''] = ids;
-  const attestation = { version: published, envelope: '{}', key_id: 'theirs', digest: digestOf('{}') };
+  const signatures = [{ keyid: 'theirs', sig: '' }];
+  const envelope = JSON.stringify({ payload: 'e30=', payloadType: 'application/vnd.in-toto+json', signatures });
+  const attestation = { version: published, envelope, key_id: 'theirs', digest: digestOf(envelope) };
   await server.process.engine.store.write(
     async (tx) => void (await tx.db.insertInto('version_attestation').values(attestation).execute()),
   );
