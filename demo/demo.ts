@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -181,6 +182,46 @@ claim(
 claim('the run is intact', (await waybill(project, ['verify', invoiceRun])).exitCode === 0);
 again.kill('SIGTERM');
 claim('at SIGTERM the daemon ends in order', (await again.ended).exitCode === 0);
+
+stage(
+  'A release',
+  'What the agents made becomes version 1.0.0 of a package, in one transaction, with an attestation that says which run',
+  'made it out of which commit, signed with the key of this workspace.',
+);
+claim('the workspace gets a key', (await waybill(project, ['keys', 'init'])).exitCode === 0);
+const publish = ['publish', runId, '--package', 'tin-shop', '--version', '1.0.0'];
+claim('it is published', (await waybill(project, publish)).exitCode === 0);
+const twice = await waybill(project, publish, { aloud: false });
+claim(
+  'the same command again does nothing, and says so',
+  twice.exitCode === 0 && twice.lines.join(' ').includes('was published before'),
+);
+const links = ['package', 'attestation', 'run', 'receipts', 'ledger', 'snapshot', 'commit'];
+const verified = await waybill(project, ['verify', 'tin-shop@1.0.0']);
+claim(
+  'it is verified, offline, link by link from the files back to the commit',
+  verified.exitCode === 0 && links.every((link) => verified.lines.some((line) => line.startsWith(`  ✓ ${link} `))),
+);
+const madeFile = join(project, 'src', 'total.js');
+const hex = createHash('sha256')
+  .update(await readFile(madeFile))
+  .digest('hex');
+const stored = join(project, '.waybill', 'blobs', 'sha256', hex.slice(0, 2), hex);
+const whole = await readFile(stored);
+const changed = Buffer.from(whole);
+changed[100] = (changed[100] ?? 0) ^ 1;
+await writeFile(stored, changed);
+say('', '   Somebody changes one bit of src/total.js as the registry keeps it.');
+const broken = await waybill(project, ['verify', 'tin-shop@1.0.0']);
+claim(
+  'verify names the link that is broken, and the file',
+  broken.exitCode === 1 &&
+    broken.lines.some((line) => line.startsWith('  ✗ package')) &&
+    broken.lines.join().includes('src/total.js'),
+);
+await writeFile(stored, whole);
+const healed = await waybill(project, ['verify', 'tin-shop@1.0.0'], { aloud: false });
+claim('with the bit as it was, it is intact again', healed.exitCode === 0);
 
 stage('Where to look next', 'The repository of the demo is yours to play with:');
 say(
