@@ -19,20 +19,27 @@ export async function assertBlobReadable({ db }: Pick<ReadTx, 'db'>, repo: strin
     .limit(1)
     .executeTakeFirst();
   if (any === undefined) return;
+  // Each version is looked at from its entry, so that no planner goes through all versions of the repo instead.
   const published = db
     .selectFrom('version_entry as entry')
-    .innerJoin('version', 'version.id', 'entry.version')
+    .select('entry.version')
     .where('entry.digest', '=', digest)
-    .where('version.repo', '=', repo)
-    .where('version.state', '=', 'published');
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('version')
+          .select('version.id')
+          .whereRef('version.id', '=', 'entry.version')
+          .where('version.repo', '=', repo)
+          .where('version.state', '=', 'published'),
+      ),
+    );
   const free = await published
-    .select('version.id')
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
           selectFrom('quarantine as held')
             .select('held.rule')
-            .whereRef('held.version', '=', 'version.id')
+            .whereRef('held.version', '=', 'entry.version')
             .where('held.released_at', 'is', null),
         ),
       ),
@@ -40,16 +47,21 @@ export async function assertBlobReadable({ db }: Pick<ReadTx, 'db'>, repo: strin
     .limit(1)
     .executeTakeFirst();
   if (free !== undefined) return;
-  const marks = await published
-    .innerJoin('quarantine as held', 'held.version', 'version.id')
+  const some = await published.limit(mostNamed).execute();
+  if (some.length === 0) return;
+  const marks = await db
+    .selectFrom('quarantine as held')
     .innerJoin('policy_rule as rule', 'rule.id', 'held.rule')
     .select(['held.version', 'held.rule', 'rule.kind', 'rule.reason', 'held.reason as why'])
+    .where(
+      'held.version',
+      'in',
+      some.map(({ version }) => version),
+    )
     .where('held.released_at', 'is', null)
     .orderBy('held.version')
     .orderBy('held.rule')
-    .limit(mostNamed)
     .execute();
-  if (marks.length === 0) return;
   const said = marks.map(({ version, rule, reason, why }) => `${version} by ${rule} (${reason}): ${why}`).join('; ');
   throw new WaybillError('version_quarantined', `what has this file is quarantined: ${said}`, {
     hint: 'It can be downloaded again when the rule is removed.',

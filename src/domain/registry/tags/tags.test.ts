@@ -80,7 +80,6 @@ describe.each(bothStores)('tags on %s', (_engine, open) => {
     const resource = 'local/generic:tool@good';
     expect(records).toEqual([
       { actor: 'one', action: 'package.tag.changed', resource, outcome: 'succeeded' },
-      { actor: 'two', action: 'package.tag.changed', resource, outcome: 'refused' },
       { actor: 'three', action: 'package.tag.removed', resource, outcome: 'succeeded' },
       { actor: 'three', action: 'package.tag.removed', resource, outcome: 'refused' },
       { actor: 'three', action: 'package.tag.removed', resource: 'local/generic:tool@latest', outcome: 'refused' },
