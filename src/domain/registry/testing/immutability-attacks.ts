@@ -199,12 +199,12 @@ export function immutabilityAttacks(t: Targets): readonly Attack[] {
     {
       name: 'replace by id',
       engine: 'sqlite',
-      statement: `REPLACE INTO version (${columns}) VALUES ${versionRow(published, '8.0.0', 'draft')}`,
+      statement: `INSERT OR REPLACE INTO version (${columns}) VALUES ${versionRow(published, '8.0.0', 'draft')}`,
     },
     {
       name: 'replace by coordinate',
       engine: 'sqlite',
-      statement: `REPLACE INTO version (${columns}) VALUES ${versionRow(born, '1.0.0', 'draft')}`,
+      statement: `INSERT OR REPLACE INTO version (${columns}) VALUES ${versionRow(born, '1.0.0', 'draft')}`,
     },
     {
       name: 'update or replace by coordinate',
@@ -249,7 +249,7 @@ export function immutabilityAttacks(t: Targets): readonly Attack[] {
     {
       name: 'replace an entry',
       engine: 'sqlite',
-      statement: `REPLACE INTO version_entry (version, path, folded, digest, size) VALUES ('${published}', 'bin/tool', 'bin/tool', '${spare}', 5)`,
+      statement: `INSERT OR REPLACE INTO version_entry (version, path, folded, digest, size) VALUES ('${published}', 'bin/tool', 'bin/tool', '${spare}', 5)`,
     },
     {
       name: 'replace an entry from a draft',
@@ -281,7 +281,7 @@ export function immutabilityAttacks(t: Targets): readonly Attack[] {
         {
           name: `replace ${table}`,
           engine: 'sqlite',
-          statement: `REPLACE INTO ${table} (version, ${body}) VALUES ('${published}', ${values})`,
+          statement: `INSERT OR REPLACE INTO ${table} (version, ${body}) VALUES ('${published}', ${values})`,
         },
         {
           name: `replace ${table} from a draft`,
@@ -297,7 +297,7 @@ export function immutabilityAttacks(t: Targets): readonly Attack[] {
     {
       name: 'replace its package',
       engine: 'sqlite',
-      statement: `REPLACE INTO package (id, repo, type, name, events, created_at, created_by) VALUES ('${packageId}', 'local', 'generic', 'evil', 0, 1, 'eve')`,
+      statement: `INSERT OR REPLACE INTO package (id, repo, type, name, events, created_at, created_by) VALUES ('${packageId}', 'local', 'generic', 'evil', 0, 1, 'eve')`,
     },
     {
       name: 'take its name',
@@ -309,7 +309,7 @@ export function immutabilityAttacks(t: Targets): readonly Attack[] {
     {
       name: 'replace its blob',
       engine: 'sqlite',
-      statement: `REPLACE INTO repo_blob (repo, digest, size, added_at, added_by) VALUES ('local', '${blob}', 1, 1, 'eve')`,
+      statement: `INSERT OR REPLACE INTO repo_blob (repo, digest, size, added_at, added_by) VALUES ('local', '${blob}', 1, 1, 'eve')`,
     },
     // What only an owner may do.
     { name: 'empty a table', engine: 'postgres', statement: 'TRUNCATE version CASCADE' },
