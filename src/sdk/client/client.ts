@@ -17,6 +17,7 @@ import { nodeFetch } from './node-fetch.ts';
 import { createPlainCalls, type PlainCalls } from './plain-calls.ts';
 import { type EventsOptions, readEvents } from './read-events.ts';
 import { createSend } from './send.ts';
+import { createTransfers, type Transfers } from './transfers.ts';
 import { type WaitOptions, waitForRun } from './wait-for-run.ts';
 
 /** Where a daemon listens: `http://127.0.0.1:PORT`, or the path of its Unix socket. */
@@ -46,7 +47,7 @@ export interface RunOptions extends WaitOptions {
 }
 
 /** A daemon, as its contract has it, and what takes more than one request. */
-export interface Client extends Api {
+export interface Client extends Api, Transfers {
   /** The routes that need no token, and the measurements. */
   readonly system: Omit<PlainCalls, 'events'>;
   /** What the ledger holds now after `since`, and then the end. */
@@ -104,10 +105,25 @@ export function createClient(address: DaemonAddress, options: ClientOptions = {}
     silenceMs: options.silenceMs ?? 45_000,
     backoff: options.backoff ?? { firstMs: 100, mostMs: 5_000 },
   };
+  const transfers = createTransfers(send, {
+    url,
+    where,
+    uploads: {
+      start: async (repoKey, size) => {
+        const body = size === undefined ? {} : { size };
+        return (await api.uploads.start({ params: { repoKey }, body })).body;
+      },
+      finish: async (repoKey, uploadId, digest) =>
+        (await api.uploads.finish({ params: { repoKey, uploadId }, query: { digest } })).body,
+      discard: (repoKey, uploadId) => api.uploads.discard({ params: { repoKey, uploadId } }),
+    },
+  });
   const client: Client = {
     runs: api.runs,
     tools: api.tools,
     tokens: api.tokens,
+    audit: api.audit,
+    webhooks: api.webhooks,
     repos: api.repos,
     packages: api.packages,
     tags: api.tags,
@@ -119,6 +135,7 @@ export function createClient(address: DaemonAddress, options: ClientOptions = {}
     uploads: api.uploads,
     capabilities: api.capabilities,
     system,
+    ...transfers,
     events: (runId, eventsOptions = {}) => readEvents(daemon, open('false'), runId, eventsOptions),
     follow: (runId, followOptions = {}) => follow(daemon, runId, followOptions),
     wait: (runId, waitOptions = {}) => waitForRun(client, runId, waitOptions),

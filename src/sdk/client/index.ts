@@ -11,4 +11,5 @@ export { type Client, type ClientOptions, createClient, type DaemonAddress, type
 export type { Fetch } from './fetch.ts';
 export type { FollowEnd, FollowOptions } from './follow.ts';
 export type { EventsOptions } from './read-events.ts';
+export type { ByteSource, Download, FilePlace, GetBytesOptions, PutBlobOptions } from './transfers.ts';
 export type { WaitOptions } from './wait-for-run.ts';

@@ -1,4 +1,6 @@
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { bytesMediaType } from '../../contract/api/byte-routes.ts';
 import type { Fetch } from './fetch.ts';
 
 /**
@@ -10,6 +12,9 @@ export function nodeFetch(socketPath: string | null): Fetch {
   const agent = new Agent({ keepAlive: socketPath === null });
   return async (asked) => {
     const { method, signal } = asked;
+    if (asked.headers.get('content-type') === bytesMediaType && asked.body !== null) {
+      return await streamed(asked, asked.body, socketPath);
+    }
     const body = asked.body === null ? null : Buffer.from(await asked.arrayBuffer());
     const headers = Object.fromEntries(asked.headers);
     const url = new URL(asked.url);
@@ -37,7 +42,34 @@ export function nodeFetch(socketPath: string | null): Fetch {
   };
 }
 
+/**
+ * A body of bytes is sent as it comes, over a connection of its own: it could not be sent a second time over another one,
+ * when a kept connection turns out to be closed.
+ */
+async function streamed(
+  asked: Request,
+  body: ReadableStream<Uint8Array>,
+  socketPath: string | null,
+): Promise<Response> {
+  const { method, signal } = asked;
+  const headers = Object.fromEntries(asked.headers);
+  const url = new URL(asked.url);
+  const options = { method, signal, headers, agent: false as const, ...(socketPath === null ? {} : { socketPath }) };
+  const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+  const sending = request(url, options);
+  const answer = answerOf(sending);
+  // A refusal is heard while there is still much to send; what the body fails with ends it all.
+  const sent = pipeline(body, sending).then(() => answer);
+  return await Promise.race([answer, sent]);
+}
+
 function answerTo(request: ClientRequest, body: Buffer | null): Promise<Response> {
+  const answer = answerOf(request);
+  request.end(body ?? undefined);
+  return answer;
+}
+
+function answerOf(request: ClientRequest): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
   request.on('error', reject);
   request.once('response', (message) => {
@@ -48,7 +80,6 @@ function answerTo(request: ClientRequest, body: Buffer | null): Promise<Response
       reject(error);
     }
   });
-  request.end(body ?? undefined);
   return promise;
 }
 

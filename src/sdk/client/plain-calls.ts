@@ -11,7 +11,7 @@ type Query<R> = R extends { readonly query: infer Q extends z.ZodType } ? { read
 /** What a plain route is asked with, as the table of plain routes has it. */
 export type PlainInput<R> = Parameters<R> & Query<R> & { readonly signal?: AbortSignal };
 
-interface PlainRequest {
+export interface PlainRequest {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly query?: Readonly<Record<string, unknown>>;
   readonly signal?: AbortSignal;
@@ -61,14 +61,16 @@ async function json<S extends z.ZodType>(
   throw notOurs(response, `its answer to ${route.path} has another shape`);
 }
 
-function requestOf(
+/** The request of a plain route, as its row of the table has it. */
+export function requestOf(
   url: string,
   route: Pick<PlainRoute, 'method' | 'path'>,
   request: PlainRequest,
   accept: string | null,
 ): Request {
   const { params = {}, query = {}, signal } = request;
-  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
+  // A parameter that takes the rest of a path is written like all others: its slashes are no different to the daemon.
+  const path = route.path.replaceAll(/\{\+?(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
   const address = new URL(url.replace(/\/$/, '') + path);
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) address.searchParams.set(name, String(value));
