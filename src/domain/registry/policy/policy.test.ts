@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { type NewRule, newRuleSchema } from '../../../contract/api/policy.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
+import { openLiveRun } from '../../runs/testing/live-run.ts';
 import { findBlob } from '../blobs/find-blob.ts';
 import { showVersion } from '../packages/describe-version.ts';
 import { publishVersion } from '../publish/publish-version.ts';
@@ -185,6 +186,46 @@ describe.each(bothStores)('rules on %s', (_engine, open) => {
     await expect(findBlob(registry, 'local', blob)).rejects.toMatchObject({ code: 'version_quarantined' });
     await removeRule(registry, { repo: 'local', ruleId: rule.ruleId }, 'admin');
     await findBlob(registry, 'local', blob);
+  });
+
+  test('G22 whether a checkout was clean is read from the ledger of the run; what is not known counts as dirty', async () => {
+    const box: { dirty: boolean | null } = { dirty: false };
+    const unknown = { known: false, reason: 'not a checkout' } as const;
+    const facts = async () => ({
+      name: unknown,
+      remote: unknown,
+      commit: unknown,
+      branch: unknown,
+      dirty: box.dirty === null ? unknown : ({ known: true, value: box.dirty } as const),
+      readAt: 0,
+    });
+    await using opened = await openTestRegistry({ ...(await open()), checkout: { facts } });
+    const { registry, process } = opened;
+    const drafts = [];
+    for (const [name, dirty] of [
+      ['clean', false],
+      ['dirty', true],
+      ['unknown', null],
+    ] as const) {
+      box.dirty = dirty;
+      const run = await openLiveRun(process);
+      await run.finish();
+      drafts.push(await arrangeDraft(registry, { name, run: run.runId }));
+    }
+    drafts.push(await arrangeDraft(registry, { name: 'no-run' }));
+    const publishing = await makeRule(
+      registry,
+      { repo: null, rule: ruleOf({ kind: 'dirty', blocks: 'publish' }) },
+      'me',
+    );
+    const refused = await Promise.allSettled(drafts.map((draft) => publishVersion(registry, draft, 'me')));
+    expect(refused.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected']);
+    await removeRule(registry, { repo: null, ruleId: publishing.rule.ruleId }, 'me');
+    for (const draft of drafts) await publishVersion(registry, draft, 'me');
+    const holding = await makeRule(registry, { repo: null, rule: ruleOf({ kind: 'dirty', blocks: 'download' }) }, 'me');
+    expect(holding.quarantined).toBe(3);
+    const noRun = ruleOf({ kind: 'no-run', blocks: 'download' });
+    expect(await makeRule(registry, { repo: 'local', rule: noRun }, 'me')).toMatchObject({ quarantined: 1 });
   });
 
   test('G22 versions are tombstoned while a rule is made: what is gone is not held back, and the rule stands', async () => {
