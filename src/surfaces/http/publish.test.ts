@@ -91,8 +91,7 @@ describe.each(bothStores)('publishing over HTTP, on %s', (_name, open) => {
       status: 200,
       json: {
         records: [
-          { outcome: 'refused', reason: 'version_not_found' },
-          { reason: 'draft_empty' },
+          { outcome: 'refused', reason: 'draft_empty' },
           { reason: 'version_conflict' },
           { reason: 'gates_not_green' },
         ],

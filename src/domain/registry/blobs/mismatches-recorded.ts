@@ -1,6 +1,6 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { JsonObject } from '../../../contract/json.ts';
-import { auditStatement } from '../../../platform/journal/audit.ts';
+import { recordRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 
 /** True for bytes that came, and are not what they were said to be. */
@@ -13,7 +13,7 @@ export function isMismatch(error: unknown): error is WaybillError {
  * durable before the error is passed on; a connection that was lost is nobody's act.
  */
 export async function mismatchesRecorded<T>(
-  { store, clock }: Pick<Registry, 'store' | 'clock'>,
+  registry: Pick<Registry, 'store' | 'clock'>,
   { resource, details }: { readonly resource: string; readonly details: JsonObject },
   by: string,
   work: () => Promise<T>,
@@ -21,9 +21,7 @@ export async function mismatchesRecorded<T>(
   try {
     return await work();
   } catch (error) {
-    if (!isMismatch(error)) throw error;
-    const record = { at: clock.now(), actor: by, action: 'blob.uploaded', resource, outcome: 'refused' } as const;
-    await store.submit({ statements: [auditStatement([{ ...record, reason: error.code, details }])] });
+    if (isMismatch(error)) await recordRefusal(registry, { action: 'blob.uploaded', resource, by, details }, error);
     throw error;
   }
 }

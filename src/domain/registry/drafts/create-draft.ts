@@ -2,12 +2,12 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { makeId } from '../../../platform/ids/make-id.ts';
 import { assertChecksums } from '../entries/assert-checksums.ts';
 import { entryProblems } from '../entries/new-entry.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 import { coordinateProblems } from './coordinate-problems.ts';
 import { invalidDraft, nameOf } from './draft-errors.ts';
 import { draftInPackage, type MadeDraft, makeDraft, type NewDraft } from './draft-in-package.ts';
-import { refusalsRecorded } from './record-refusal.ts';
 
 /** Others may make, or remove, the same package between one look and the next; no third party does so for ever. */
 const mostTries = 5;
@@ -25,9 +25,10 @@ export async function createDraft(registry: Registry, wanted: NewDraft, by: stri
   const attempt = {
     action: 'package.version.draft.created',
     resource: nameOf(wanted),
+    by,
     details: { repo },
   } as const;
-  return refusalsRecorded(registry, attempt, by, async () => {
+  return recordingRefusal(registry, attempt, async () => {
     await assertChecksums(registry, repo, entries);
     for (let tries = 1; ; tries++) {
       try {

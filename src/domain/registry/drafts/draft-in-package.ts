@@ -10,7 +10,8 @@ import type { NewEntry } from '../entries/new-entry.ts';
 import { planEntries } from '../entries/write-entries.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
 import type { Registry } from '../registry.ts';
-import { type DraftRow, isExpired } from './change-draft.ts';
+import type { VersionRow } from '../version-row.ts';
+import { isExpired } from './change-draft.ts';
 import { draftOfAnotherRun, nameOf, versionExists } from './draft-errors.ts';
 import { removeDraftRows } from './remove-draft.ts';
 import { expiryRecord } from './remove-expired-drafts.ts';
@@ -64,22 +65,24 @@ async function findVersion({ db }: LockedTx, { repo, type, name, version }: NewD
       'version.digest',
       'version.run',
       'version.expires_at as expiresAt',
+      'version.published_at as publishedAt',
+      'version.published_by as publishedBy',
+      'package.events',
     ])
     .where('package.repo', '=', repo)
     .where('package.type', '=', type)
     .where('package.name', '=', name)
     .executeTakeFirstOrThrow();
-  const { packageId, id, state, digest, run, expiresAt } = row;
+  const { id, state, run, ...rest } = row;
+  const { packageId } = rest;
   if (id === null || state === null) return { packageId, version: undefined };
-  const found: DraftRow = {
+  const found: VersionRow = {
+    ...rest,
     versionId: parseId('version', id),
-    packageId,
     repo,
     coordinate: { type, name, version },
     state,
-    digest,
     run: run === null ? null : parseId('run', run),
-    expiresAt,
   };
   return { packageId, version: found };
 }
@@ -131,7 +134,7 @@ async function reuseDraft(
   registry: Registry,
   tx: LockedTx,
   { run = null, entries = [] }: NewDraft,
-  draft: DraftRow,
+  draft: VersionRow,
   by: string,
 ): Promise<MadeDraft> {
   const { versionId, packageId, repo, coordinate, expiresAt } = draft;

@@ -1,14 +1,15 @@
 import { commit } from '../../../platform/journal/commit.ts';
 import type { LockedTx } from '../../../platform/store/store.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
-import { type DraftRow, withVersion } from './change-draft.ts';
+import type { VersionRow } from '../version-row.ts';
+import { withVersion } from './change-draft.ts';
 import { nameOf } from './draft-errors.ts';
-import { refusalsRecorded } from './record-refusal.ts';
 
 /** Takes a draft out of the tables; its coordinate is free again. The lock is on its package, whose row may go with it. */
 export async function removeDraftRows(
   { db }: LockedTx,
-  { versionId, packageId }: Pick<DraftRow, 'versionId' | 'packageId'>,
+  { versionId, packageId }: Pick<VersionRow, 'versionId' | 'packageId'>,
 ): Promise<void> {
   await db.deleteFrom('version_entry').where('version', '=', versionId).execute();
   await db.deleteFrom('version_manifest').where('version', '=', versionId).execute();
@@ -36,10 +37,10 @@ export function deleteDraft(
   registry: Registry,
   request: { readonly repo: string; readonly versionId: string },
   by: string,
-): Promise<DraftRow> {
+): Promise<VersionRow> {
   const action = 'package.version.draft.deleted' as const;
   const { repo, versionId } = request;
-  return refusalsRecorded(registry, { action, resource: versionId, details: { repo } }, by, () =>
+  return recordingRefusal(registry, { action, resource: versionId, by, details: { repo } }, () =>
     withVersion(registry, request, async (tx, draft) => {
       await commit(tx, {
         change: async () => {

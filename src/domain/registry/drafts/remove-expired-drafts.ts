@@ -2,7 +2,8 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { parseId, type VersionId } from '../../../contract/ids.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import type { Registry } from '../registry.ts';
-import { type DraftRow, isExpired, withVersion } from './change-draft.ts';
+import type { VersionRow } from '../version-row.ts';
+import { isExpired, withVersion } from './change-draft.ts';
 import { nameOf } from './draft-errors.ts';
 import { removeDraftRows, removeEmptyPackage } from './remove-draft.ts';
 
@@ -78,7 +79,7 @@ async function removeIfExpired(registry: Registry, repo: string, versionId: Vers
   }
 }
 
-export function expiryRecord({ versionId, repo, coordinate }: DraftRow, at: number, by: string) {
+export function expiryRecord({ versionId, repo, coordinate }: VersionRow, at: number, by: string) {
   return {
     at,
     actor: by,

@@ -1,7 +1,7 @@
 import { commit } from '../../../platform/journal/commit.ts';
 import { changeDraft } from '../drafts/change-draft.ts';
 import { invalidDraft } from '../drafts/draft-errors.ts';
-import { refusalsRecorded } from '../drafts/record-refusal.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { assertChecksums } from './assert-checksums.ts';
 import { entriesRecord } from './entries-record.ts';
@@ -32,7 +32,7 @@ export async function addEntries(
   const problems = entryProblems(entries);
   if (problems.length > 0) throw invalidDraft(problems);
   const action = 'package.version.entries.changed' as const;
-  return refusalsRecorded(registry, { action, resource: versionId, details: { repo } }, by, async () => {
+  return recordingRefusal(registry, { action, resource: versionId, by, details: { repo } }, async () => {
     await assertChecksums(registry, repo, entries);
     return await changeDraft(registry, request, async (tx, draft) => {
       const { added, replaced, count, write } = await planEntries(tx, { ...draft, isNew: false }, entries);

@@ -1,6 +1,6 @@
 import type { Micros } from '../../../platform/clock/clock.ts';
-import type { DraftRow } from '../drafts/change-draft.ts';
 import { nameOf } from '../drafts/draft-errors.ts';
+import type { VersionRow } from '../version-row.ts';
 
 interface EntryCounts {
   readonly added: number;
@@ -12,7 +12,7 @@ interface EntryCounts {
 
 /** The audit record of a change of entries. */
 export function entriesRecord(
-  { versionId, repo, coordinate }: Pick<DraftRow, 'versionId' | 'repo' | 'coordinate'>,
+  { versionId, repo, coordinate }: Pick<VersionRow, 'versionId' | 'repo' | 'coordinate'>,
   { added, replaced, removed, count }: EntryCounts,
   at: Micros,
   by: string,

@@ -1,7 +1,7 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import { changeDraft } from '../drafts/change-draft.ts';
-import { refusalsRecorded } from '../drafts/record-refusal.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { entriesRecord } from './entries-record.ts';
 
@@ -16,7 +16,7 @@ export async function removeEntry(
 ): Promise<{ readonly count: number }> {
   const { repo, versionId, path } = request;
   const action = 'package.version.entries.changed' as const;
-  return refusalsRecorded(registry, { action, resource: versionId, details: { repo } }, by, () =>
+  return recordingRefusal(registry, { action, resource: versionId, by, details: { repo } }, () =>
     changeDraft(registry, request, async (tx, draft) => {
       const { paths, same } = await tx.db
         .selectFrom('version_entry')

@@ -2,11 +2,12 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { type Digest, isId } from '../../../contract/ids.ts';
 import { digestOf, parseDigest } from '../../../platform/digests/digest.ts';
 import { commit } from '../../../platform/journal/commit.ts';
-import { changeDraft, readVersion } from '../drafts/change-draft.ts';
+import { changeDraft } from '../drafts/change-draft.ts';
 import { nameOf, versionImmutable, versionNotFound } from '../drafts/draft-errors.ts';
-import { refusalsRecorded } from '../drafts/record-refusal.ts';
 import type { ManifestProblem } from '../package-types/package-type.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
+import { readVersionRow } from '../version-row.ts';
 import { manifestInvalid } from './manifest-invalid.ts';
 import { manifestProblemsOf } from './manifest-problems-of.ts';
 
@@ -43,7 +44,7 @@ export async function putManifest(registry: Registry, request: PutManifest, by: 
     throw new WaybillError('body_too_large', `a manifest has at most ${mostManifestBytes} bytes, not ${body.length}`);
   }
   const action = 'package.version.manifest.changed' as const;
-  return refusalsRecorded(registry, { action, resource: versionId, details: { repo } }, by, async () => {
+  return recordingRefusal(registry, { action, resource: versionId, by, details: { repo } }, async () => {
     const { mediaType, pending } = await checkManifest(registry, request);
     const facts = { digest: digestOf(body), size: body.length, mediaType };
     const changed = await changeDraft(registry, request, async (tx, draft) => {
@@ -85,7 +86,7 @@ export async function putManifest(registry: Registry, request: PutManifest, by: 
 /** Before the lock: what is asked for never changes (coordinate, run), or is only told (entries, which a publish looks at again). */
 async function checkManifest({ store, types }: Registry, { repo, versionId, mediaType: given, body }: PutManifest) {
   const subject = await store.read(async (tx) => {
-    const row = isId('version', versionId) ? await readVersion(tx, repo, versionId) : undefined;
+    const row = isId('version', versionId) ? await readVersionRow(tx, repo, versionId, false) : undefined;
     if (row === undefined) throw versionNotFound(repo, versionId);
     if (row.state !== 'draft') throw versionImmutable(row);
     const entries = await tx.db

@@ -4,20 +4,16 @@ import { parseDigest } from '../../../platform/digests/digest.ts';
 import type { PreparedSql, ReadTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
 import { runGate } from '../../gates/run-gates.ts';
+import { isExpired } from '../drafts/change-draft.ts';
+import { draftExpired, versionNotFound } from '../drafts/draft-errors.ts';
 import { manifestInvalid } from '../manifests/manifest-invalid.ts';
 import { manifestProblemsOf } from '../manifests/manifest-problems-of.ts';
 import type { Entry } from '../package-types/package-type.ts';
 import type { Registry, VersionSubject } from '../registry.ts';
 import { type VersionState, versionStates } from '../states.ts';
-import {
-  assertBlobsInRepo,
-  assertBlobsInStore,
-  assertHasEntries,
-  assertNotExpired,
-  manifestMissing,
-  versionNotFound,
-} from './guards.ts';
-import { readEntries, readManifest, type VersionRow } from './read-content.ts';
+import type { VersionRow } from '../version-row.ts';
+import { assertBlobsInRepo, assertBlobsInStore, assertHasEntries, manifestMissing } from './guards.ts';
+import { readEntries, readManifest } from './read-content.ts';
 import { type VersionContent, versionDigest } from './version-digest.ts';
 
 /** A draft that may be published, as far as its own content says. */
@@ -83,7 +79,7 @@ export async function lookAtDraft(
   row: VersionRow,
   missing: ReadonlySet<Digest> = new Set(),
 ): Promise<Found> {
-  assertNotExpired(row, registry.clock.now());
+  if (isExpired(row, registry.clock.now())) throw draftExpired(row.versionId, row.expiresAt ?? 0);
   const { coordinate } = row;
   const entries = await readEntries(tx, row.repo, row.versionId);
   assertHasEntries(row, entries);
@@ -91,7 +87,7 @@ export async function lookAtDraft(
   assertBlobsInStore([...new Set(entries.map(({ digest }) => digest))].filter((digest) => missing.has(digest)));
   const manifest = await readManifest(tx, row.versionId);
   if (manifest === undefined) throw manifestMissing(row);
-  const problems = manifestProblemsOf(registry, manifest.bytes, { coordinate, entries });
+  const problems = manifestProblemsOf(registry, manifest.bytes, { coordinate, run: row.run, entries });
   if (problems.length > 0) throw manifestInvalid(problems);
   const content = { coordinate, entries, manifest: manifest.facts };
   return { ...content, digest: versionDigest(content) };

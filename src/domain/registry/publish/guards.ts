@@ -1,17 +1,10 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { Digest } from '../../../contract/ids.ts';
-import { formatTime, type Micros } from '../../../platform/clock/clock.ts';
 import type { GateStanding } from '../../gates/gate.ts';
-import type { HeldEntry, VersionRow } from './read-content.ts';
+import type { VersionRow } from '../version-row.ts';
+import type { HeldEntry } from './read-content.ts';
 
 /** Each guard of a publish has a code of its own, and its error lists all that is missing. */
-
-export function versionNotFound(repo: string, versionId: string): WaybillError {
-  return new WaybillError('version_not_found', `there is no version ${versionId} in the repo ${repo}`, {
-    hint: `List what there is with: GET /v1/repos/${repo}/packages`,
-    details: { repo, versionId },
-  });
-}
 
 export function versionTombstoned({ versionId, digest }: VersionRow): WaybillError {
   return new WaybillError('version_tombstoned', `${versionId} is tombstoned; its coordinate stays taken`, {
@@ -24,15 +17,6 @@ export function versionConflict(versionId: string, expected: string, actual: str
   return new WaybillError('version_conflict', `${versionId} has the digest ${actual}, not ${expected}`, {
     hint: 'The coordinate has, or was given meanwhile, other content: look at it, and publish the next version.',
     details: { versionId, expected, actual },
-  });
-}
-
-/** @throws WaybillError `draft_expired` */
-export function assertNotExpired({ versionId, expiresAt }: VersionRow, now: Micros): void {
-  if (expiresAt === null || expiresAt > now) return;
-  throw new WaybillError('draft_expired', `the draft ${versionId} expired at ${formatTime(expiresAt)}`, {
-    hint: 'Make the draft again; its blobs are still there for a while.',
-    details: { versionId, expiredAt: formatTime(expiresAt) },
   });
 }
 

@@ -3,12 +3,13 @@ import { type Digest, parseId, type VersionId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import type { LockedTx, ReadTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
+import { versionNotFound } from '../drafts/draft-errors.ts';
 import { publishRefusals } from '../policy/publish-refusals.ts';
+import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
+import { readVersionRow, type VersionRow } from '../version-row.ts';
 import { checkGates, glanceAt, lookAtDraft, missingBytes } from './before-publish.ts';
-import { assertGatesGreen, versionConflict, versionNotFound, versionTombstoned } from './guards.ts';
-import { readVersionRow, type VersionRow } from './read-content.ts';
-import { recordAttempt } from './record-attempt.ts';
+import { assertGatesGreen, versionConflict, versionTombstoned } from './guards.ts';
 import { type SignedAttestation, writePublished } from './write-published.ts';
 
 export interface PublishRequest {
@@ -41,12 +42,15 @@ export async function publishVersion(
   request: PublishRequest,
   by: string,
 ): Promise<PublishedVersion> {
-  try {
-    return await publish(registry, request, by);
-  } catch (error) {
-    await recordAttempt(registry, request, by, error);
-    throw error;
-  }
+  const { repo, versionId, expectedDigest = null } = request;
+  const act = {
+    action: 'package.version.published',
+    otherwise: { refused: 'package.version.publish.refused', failed: 'package.version.publish.failed' },
+    resource: versionId,
+    by,
+    details: { repo, expectedDigest },
+  } as const;
+  return await recordingRefusal(registry, act, () => publish(registry, request, by));
 }
 
 async function publish(registry: Registry, request: PublishRequest, by: string): Promise<PublishedVersion> {
@@ -60,10 +64,7 @@ async function publish(registry: Registry, request: PublishRequest, by: string):
   const published = await underLock(registry, packageId, request, (tx) =>
     publishLocked(registry, tx, { request, by, missing }),
   );
-  if (!published.idempotent) {
-    store.hints.announce('outbox');
-    store.hints.announce('audit');
-  }
+  if (!published.idempotent) store.hints.announce('outbox');
   return published;
 }
 

@@ -1,8 +1,8 @@
 import type { Digest } from '../../../contract/ids.ts';
 import { formatTime, type Micros } from '../../../platform/clock/clock.ts';
 import type { OutboxEntry } from '../../../platform/journal/outbox.ts';
+import type { VersionRow } from '../version-row.ts';
 import type { Found } from './before-publish.ts';
-import type { VersionRow } from './read-content.ts';
 
 /** The aggregate under which the events of a package are told, in order. */
 export function packageAggregate(packageId: string): string {

@@ -7,9 +7,9 @@ import type { LockedTx } from '../../../platform/store/store.ts';
 import type { GateStanding } from '../../gates/gate.ts';
 import type { Hit } from '../policy/decide.ts';
 import { quarantineAtPublish, quarantineRecords } from '../policy/publish-refusals.ts';
+import type { VersionRow } from '../version-row.ts';
 import type { Found } from './before-publish.ts';
 import { publishedEvent } from './published-event.ts';
-import type { VersionRow } from './read-content.ts';
 
 /** A DSSE envelope, and which key signed it. */
 export interface SignedAttestation {
