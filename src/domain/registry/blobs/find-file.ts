@@ -3,7 +3,7 @@ import { parseId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
 import { formatCoordinate } from '../packages/parse-coordinate.ts';
-import { assertMayDownload } from '../policy/assert-downloadable.ts';
+import { assertMayDownload } from '../policy/assert-may-download.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 import type { ReadableBlob } from './find-blob.ts';

@@ -40,18 +40,6 @@ export function parseCoordinate(text: string): WrittenCoordinate {
   });
 }
 
-/**
- * The same where a version has to be named; `type` is what it is unless the text says another.
- * @throws WaybillError `invalid_argument`
- */
-export function parseFullCoordinate(text: string, type: string): Coordinate {
-  const written = parseCoordinate(text);
-  if (written.version !== null) return { type: written.type ?? type, name: written.name, version: written.version };
-  throw new WaybillError('invalid_argument', `${text} does not say which version`, {
-    hint: `Write ${text}@VERSION.`,
-  });
-}
-
 /** `type:name@version`, which `parseCoordinate` reads again. */
 export function formatCoordinate({ type, name, version }: Coordinate): string {
   return `${type}:${name}@${version}`;

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { type NewRule, newRuleSchema } from '../../../contract/api/policy.ts';
+import type { VersionId } from '../../../contract/ids.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
 import { openLiveRun } from '../../runs/testing/live-run.ts';
 import { findBlob } from '../blobs/find-blob.ts';
@@ -13,7 +14,7 @@ import { makeRepo } from '../repos/make-repo.ts';
 import { arrangeDraft } from '../testing/arrange-draft.ts';
 import { openTestRegistry } from '../testing/open-test-registry.ts';
 import { tombstoneVersion } from '../tombstone/tombstone-version.ts';
-import { assertDownloadable } from './assert-downloadable.ts';
+import { assertMayDownload } from './assert-may-download.ts';
 import { listQuarantine } from './list-quarantine.ts';
 import { listRules } from './list-rules.ts';
 import { makeRule } from './make-rule.ts';
@@ -29,6 +30,11 @@ async function audited(registry: Registry): Promise<readonly string[]> {
     db.selectFrom('audit').select(['action', 'outcome', 'reason']).orderBy('id').execute(),
   );
   return rows.map(({ action, outcome }) => (outcome === 'succeeded' ? action : `${action} ${outcome}`));
+}
+
+/** As every download asks. */
+function assertDownloadable({ store }: Registry, versionId: VersionId): Promise<void> {
+  return store.read((tx) => assertMayDownload(tx, versionId));
 }
 
 async function published(registry: Registry, name: string) {

@@ -7,7 +7,7 @@ import { digestOf } from '../../../platform/digests/digest.ts';
 import { sweepTemporaryFiles, writeFileDurably } from '../../../platform/files/write-file-durably.ts';
 import { exportBundle, type WrittenBundle } from '../../runs/evidence/bundle.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
-import { assertMayDownload } from '../policy/assert-downloadable.ts';
+import { assertMayDownload } from '../policy/assert-may-download.ts';
 import type { ReleaseContent } from '../verify/release-source.ts';
 import { storeRelease } from '../verify/store-release.ts';
 import { findCoordinate } from './find-coordinate.ts';

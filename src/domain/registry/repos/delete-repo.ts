@@ -10,7 +10,7 @@ import { repoNotFound, requireRepo } from './require-repo.ts';
 import { countVersions, describeRepo, type RepoDescription } from './show-repo.ts';
 
 /** The repo that every command uses unless told another. */
-export const localRepo = 'local';
+const localRepo = 'local';
 
 /**
  * Deletes a repo that holds no version, with its uploads, its blobs' rows, its empty packages and its rules, in one

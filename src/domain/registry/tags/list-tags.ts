@@ -59,7 +59,7 @@ export function showTag(
 }
 
 /** @throws WaybillError `tag_not_found` */
-export function tagNotFound(name: string, tag: string): never {
+function tagNotFound(name: string, tag: string): never {
   throw new WaybillError('tag_not_found', `the package ${name} has no tag ${tag.slice(0, 128)}`, {
     hint: `List its tags with: waybill tags list ${name}`,
   });

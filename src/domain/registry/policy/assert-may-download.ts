@@ -1,18 +1,12 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { VersionId } from '../../../contract/ids.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
-import type { Registry } from '../registry.ts';
 
 /**
  * Asked before each download of what is in a version: a draft has nothing to download, a tombstoned version nothing any
  * more, and a rule may keep a published one back.
  * @throws WaybillError `version_not_found` (a draft too), `version_tombstoned`, `version_quarantined` with every rule and why
  */
-export function assertDownloadable({ store }: Pick<Registry, 'store'>, versionId: VersionId): Promise<void> {
-  return store.read((tx) => assertMayDownload(tx, versionId));
-}
-
-/** The same inside of a transaction. */
 export async function assertMayDownload({ db }: Pick<ReadTx, 'db'>, versionId: VersionId): Promise<void> {
   const version = await db
     .selectFrom('version')
