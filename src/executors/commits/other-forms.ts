@@ -61,8 +61,14 @@ async function filteredPaths(
   paths: readonly string[],
   git: GitOptions,
 ): Promise<ReadonlySet<string>> {
-  const asked = ['check-attr', '-z', '--stdin', `--source=${commit}`, 'filter', 'ident', 'working-tree-encoding'];
-  const answer = await runGit(root, asked, { ...git, input: paths.join('\0') });
+  const attributes = ['filter', 'ident', 'working-tree-encoding'];
+  const options = { ...git, input: paths.join('\0') };
+  const ofCommit = await runGit(root, ['check-attr', '-z', '--stdin', `--source=${commit}`, ...attributes], options);
+  // Before 2.40 git asks only the files of the checkout.
+  const answer =
+    ofCommit.outcome === 'refused'
+      ? await runGit(root, ['check-attr', '-z', '--stdin', ...attributes], options)
+      : ofCommit;
   const filtered = new Set<string>();
   if (answer.outcome !== 'done') return filtered;
   const words = answer.stdout.toString('utf8').split('\0');

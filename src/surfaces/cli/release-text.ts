@@ -1,4 +1,5 @@
 import type { CheckedLink } from '../../domain/registry/verify/release-link.ts';
+import type { FileVerification } from '../../domain/registry/verify/verify-file.ts';
 import type { ReleaseVerification } from '../../domain/registry/verify/verify-release.ts';
 import type { CliContext } from './cli-context.ts';
 import { printableLine } from './printable.ts';
@@ -7,16 +8,29 @@ import { printableLine } from './printable.ts';
 const mostShown = 20;
 
 /** The chain of a release, a line a link, for a person. */
-export function releaseText(context: CliContext, found: ReleaseVerification, authentic: string): string {
+export function releaseText(
+  context: CliContext,
+  found: ReleaseVerification & { readonly file?: FileVerification['file'] },
+  authentic: string,
+): string {
+  const { file } = found;
   const { green, red, bold, dim } = context.palette;
-  const counts = Object.entries(found.checked).map(([what, count]) => `${count} ${what}`);
+  const counts = Object.entries(found.checked).map(
+    ([what, count]) => `${count} ${count === 1 ? what.replace(/s$/, '') : what}`,
+  );
   return [
     `${bold(printableLine(found.coordinate))} is ${found.intact ? green('intact') : red('broken')}`,
+    ...(file === undefined || found.digest === null ? [] : [fileLine(file)]),
     ...(found.digest === null ? [] : [`  ${dim(printableLine(found.digest, 80))}`]),
     ...found.links.flatMap((link) => linkLines(context, link)),
-    `  ${dim('signature')}    ${authentic}${found.keyId === null ? '' : `: ${printableLine(found.keyId, 80)}`}`,
-    `  ${dim('checked')}      ${counts.length === 0 ? 'nothing' : counts.join(', ')}`,
+    `  ${dim('signature')}     ${authentic}${found.keyId === null ? '' : `: ${printableLine(found.keyId, 80)}`}`,
+    `  ${dim('checked')}       ${counts.length === 0 ? 'nothing' : counts.join(', ')}`,
   ].join('\n');
+}
+
+function fileLine({ path, entry, alsoIn }: FileVerification['file']): string {
+  const others = alsoIn.length === 0 ? '' : `; also in ${alsoIn.slice(0, 5).join(', ')}`;
+  return `  ${printableLine(path)} is its ${printableLine(entry)}${printableLine(others)}`;
 }
 
 function linkLines(
