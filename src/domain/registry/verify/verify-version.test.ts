@@ -1,9 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { openReleaseWorld, publishRequest, type ReleaseWorld } from '../../../../test/support/release-world.ts';
 import { publicKeyOf } from '../../../platform/signatures/public-key.ts';
 import { type PublishRun, publishRun } from '../release/publish-run.ts';
+import { tombstoneVersion } from '../tombstone/tombstone-version.ts';
 import { releaseLinks } from './release-link.ts';
 import { verifyVersion } from './verify-version.ts';
 
@@ -97,5 +100,36 @@ describe.each(bothStores)('verifying a version on %s', (_engine, open) => {
     world.git('gc', '-q', '--prune=now');
     const gone = await verifyVersion(world.releases, look);
     expect(gone).toMatchObject({ intact: false, firstBroken: { link: 'commit', actual: 'no such commit' } });
+  });
+
+  test('G25 what git itself makes differ from a clean commit is no broken link, and a file nobody committed is', async () => {
+    await using world = await openReleaseWorld(await open());
+    // Ignored by this person only: a snapshot has it, and git says that the checkout is clean.
+    await writeFile(join(world.root, '.git', 'config'), '[core]\n\tautocrlf = true\n\texcludesFile = .git/mine\n', {
+      flag: 'a',
+    });
+    await writeFile(join(world.root, '.git', 'mine'), 'notes.txt\n');
+    await world.write('notes.txt', 'my own');
+    await rm(join(world.root, 'src', 'tool.ts'));
+    world.git('checkout', '-q', '--', 'src/tool.ts');
+    expect(world.git('status', '--porcelain')).toBe('');
+    await release(world);
+    const found = await verifyVersion(world.releases, look);
+    expect(found.links.at(-1)).toMatchObject({
+      state: 'intact',
+      what: expect.stringContaining('as git itself makes them'),
+    });
+    await writeFile(join(world.root, '.git', 'mine'), '');
+    const unexplained = await verifyVersion(world.releases, look);
+    expect(unexplained.firstBroken).toMatchObject({ link: 'commit', what: '1 file, first notes.txt', actual: 'added' });
+  });
+
+  test('G25 a tombstoned version is verified like any other', async () => {
+    await using world = await openReleaseWorld(await open());
+    const { releases } = world;
+    const { versionId } = await release(world);
+    await tombstoneVersion(releases.registry, { repo: 'local', versionId, reason: 'it was wrong' }, 'me');
+    const found = await verifyVersion(releases, look);
+    expect(found).toMatchObject({ intact: true, authentic: 'signed', checked: { records: 3 } });
   });
 });
