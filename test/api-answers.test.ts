@@ -7,7 +7,15 @@ import { z } from 'zod';
 import { runAnswerSchema } from '../src/contract/api/runs.ts';
 import { madeTokenSchema } from '../src/contract/api/tokens.ts';
 import { defineWorkflow } from '../src/contract/define.ts';
-import { type Answer, type AskOptions, openTestServer } from '../src/surfaces/http/testing/open-test-server.ts';
+import { publishVersion } from '../src/domain/registry/publish/publish-version.ts';
+import { arrangeDraft } from '../src/domain/registry/testing/arrange-draft.ts';
+import { digestOf } from '../src/platform/digests/digest.ts';
+import {
+  type Answer,
+  type AskOptions,
+  openTestServer,
+  type TestServer,
+} from '../src/surfaces/http/testing/open-test-server.ts';
 
 const media = z.object({
   content: z.record(z.string(), z.object({ schema: z.unknown() })).default({}),
@@ -115,8 +123,59 @@ const fails = defineWorkflow('fails', async (run) => {
   return null;
 });
 
+type Ask = (method: string, path: string, options?: AskOptions) => Promise<Answer>;
+
+/** Blobs, uploads and the files of a version. */
+async function askForBytes(server: TestServer, ask: Ask): Promise<void> {
+  const admin = { as: 'admin' } as const;
+  const sent = (body: string, headers: Readonly<Record<string, string>> = {}) => {
+    return { ...admin, body, headers: { 'content-type': 'application/octet-stream', ...headers } };
+  };
+  const [blob, other] = ['some bytes', 'other bytes'].map((text) => `/v1/repos/local/blobs/${digestOf(text)}`);
+  for (const body of ['some bytes', 'some bytes', 'wrong bytes']) await ask('PUT', `${blob}`, sent(body));
+  await ask('PUT', '/v1/repos/local/blobs/nonsense', sent('some bytes'));
+  await ask('PUT', `${blob}`, { ...sent('some bytes'), as: 'auditor' });
+  await ask('PUT', '/v1/repos/nowhere/blobs/nonsense', sent('some bytes'));
+  const etag = `"${digestOf('some bytes')}"`;
+  for (const headers of [
+    {},
+    { range: 'bytes=1-3' },
+    { range: 'bytes=99-' },
+    { 'if-none-match': etag },
+    { 'if-match': '"other"' },
+  ]) {
+    await ask('GET', `${blob}`, { ...admin, headers });
+  }
+  await ask('GET', `${other}`, admin);
+  for (const headers of [{}, { 'if-none-match': etag }]) await ask('HEAD', `${blob}`, { ...admin, headers });
+
+  const begin = async (body: unknown) => {
+    return (await ask('POST', '/v1/repos/local/uploads', { ...admin, body })).headers.location ?? '';
+  };
+  const upload = await begin({ size: 11 });
+  await begin({ size: -1 });
+  await ask('PATCH', upload, sent('other ', { 'upload-offset': '0' }));
+  await ask('PATCH', upload, sent('other ', { 'upload-offset': '0' }));
+  await ask('PATCH', upload, sent('other '));
+  await ask('PUT', `${upload}?digest=${digestOf('other bytes')}`, admin);
+  await ask('PATCH', upload, sent('bytes', { 'upload-offset': '6' }));
+  await ask('GET', upload, admin);
+  await ask('HEAD', upload, admin);
+  for (const digest of ['', `?digest=${digestOf('other bytes')}`, '']) await ask('PUT', `${upload}${digest}`, admin);
+  const discarded = await begin({});
+  for (let time = 0; time < 2; time++) await ask('DELETE', discarded, admin);
+
+  const { registry } = server.parts;
+  await publishVersion(registry, await arrangeDraft(registry, { name: 'bytes', files: { 'a/b': 'x' } }), 'test');
+  const file = '/v1/repos/local/packages/generic/bytes/versions/1.0.0/files/a%2Fb';
+  for (const path of [file, file.replace('a%2Fb', 'c'), file.replace('1.0.0', '2')]) await ask('GET', path, admin);
+  await ask('GET', file, { ...admin, headers: { range: 'bytes=0-0' } });
+  await ask('HEAD', file, admin);
+}
+
 test('every route answers what the document says: status, media type, shape and code', async () => {
-  await using server = await openTestServer({ workflows: [waits, asks, fails] });
+  const configuration = { registry: { gates: [] } };
+  await using server = await openTestServer({ workflows: [waits, asks, fails], configuration });
   const judge = new Judge();
   const ask = async (method: string, path: string, options: AskOptions = {}) => {
     const answer = await server.ask(method, path, options);
@@ -202,6 +261,8 @@ test('every route answers what the document says: status, media type, shape and 
   await ask('DELETE', `/v1/tokens/${id}`, admin);
   await ask('PATCH', `/v1/tokens/${id}/roles`, grant('local'));
   await ask('DELETE', '/v1/tokens/tok_0000000000000000', admin);
+
+  await askForBytes(server, ask);
 
   const operations = Object.values(document.paths).flatMap((item) =>
     Object.values(item).map((each) => each.operationId),
