@@ -6,10 +6,13 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { runAnswerSchema } from '../src/contract/api/runs.ts';
 import { madeTokenSchema } from '../src/contract/api/tokens.ts';
+import { madeWebhookSchema } from '../src/contract/api/webhooks.ts';
 import { defineWorkflow } from '../src/contract/define.ts';
 import { publishVersion } from '../src/domain/registry/publish/publish-version.ts';
 import { arrangeDraft } from '../src/domain/registry/testing/arrange-draft.ts';
+import { handOver } from '../src/domain/workspace/webhooks/hand-over.ts';
 import { digestOf } from '../src/platform/digests/digest.ts';
+import { outboxStatement } from '../src/platform/journal/outbox.ts';
 import {
   type Answer,
   type AskOptions,
@@ -173,6 +176,35 @@ async function askForBytes(server: TestServer, ask: Ask): Promise<void> {
   await ask('HEAD', file, admin);
 }
 
+/** The audit, webhooks and their deliveries; nothing of it leaves this process. */
+async function askForNews({ parts: { webhooks } }: TestServer, ask: Ask): Promise<void> {
+  const admin = { as: 'admin' } as const;
+  for (const query of [
+    '',
+    '?limit=1',
+    '?action=repo.made&since=2026-01-01T00:00:00Z',
+    '?action=nothing',
+    '?cursor=x',
+  ]) {
+    await ask('GET', `/v1/audit${query}`, { as: 'auditor' });
+  }
+  await ask('GET', '/v1/audit', { as: 'runner' });
+  const body = { url: 'https://ci.example.com/hooks' };
+  const made = madeWebhookSchema.parse((await ask('POST', '/v1/webhooks', { ...admin, body })).json);
+  for (const other of [body, { url: '' }]) await ask('POST', '/v1/webhooks', { ...admin, body: other });
+  const event = { aggregate: 'package:pkg_1', seq: 1, type: 'dev.waybill.test', payload: {}, at: webhooks.clock.now() };
+  await webhooks.store.submit({ statements: [outboxStatement([event])] });
+  await handOver(webhooks);
+  await ask('GET', '/v1/webhooks', admin);
+  const path = `/v1/webhooks/${made.id}`;
+  for (const query of ['', '?state=dead', '?state=lost']) await ask('GET', `${path}/deliveries${query}`, admin);
+  for (const id of ['package:pkg_1-1', 'package%3Apkg_1-1', 'nobody-1']) {
+    await ask('POST', `${path}/deliveries/${id}/redeliver`, admin);
+  }
+  for (let time = 0; time < 2; time++) await ask('DELETE', path, admin);
+  await ask('GET', `${path}/deliveries`, admin);
+}
+
 test('every route answers what the document says: status, media type, shape and code', async () => {
   const configuration = { registry: { gates: [] } };
   await using server = await openTestServer({ workflows: [waits, asks, fails], configuration });
@@ -263,6 +295,7 @@ test('every route answers what the document says: status, media type, shape and 
   await ask('DELETE', '/v1/tokens/tok_0000000000000000', admin);
 
   await askForBytes(server, ask);
+  await askForNews(server, ask);
 
   const operations = Object.values(document.paths).flatMap((item) =>
     Object.values(item).map((each) => each.operationId),
