@@ -2,6 +2,7 @@ import type { RunStateName } from '../../../contract/evidence.ts';
 import { isId } from '../../../contract/ids.ts';
 import type { DsseEnvelope } from '../../../platform/signatures/dsse.ts';
 import type { PublicKey } from '../../../platform/signatures/public-key.ts';
+import type { GuardProblem } from '../../../platform/store/guards/guard.ts';
 import { Broken } from '../../runs/evidence/broken-link.ts';
 import type { EvidenceSource } from '../../runs/evidence/evidence-source.ts';
 import { coordinateText } from '../attestation/build-statement.ts';
@@ -28,6 +29,11 @@ export interface ReleaseVerification {
   readonly checked: Readonly<Record<string, number>>;
   readonly runId: string | null;
   readonly state: RunStateName | null;
+  /**
+   * Guards of the database that are missing or changed, where it was verified in a store: whoever did that could change
+   * what the links are held against, all of it at once. No link shows it, so it is told beside them.
+   */
+  readonly guards?: readonly GuardProblem[];
 }
 
 export interface VerifyWith extends Checkout {

@@ -1,5 +1,4 @@
 import type { PublicKey } from '../../../platform/signatures/public-key.ts';
-import type { GuardProblem } from '../../../platform/store/guards/guard.ts';
 import { missingGuards } from '../fsck/missing-guards.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
 import type { Releases } from '../release/releases.ts';
@@ -15,15 +14,6 @@ export interface VerifyVersion {
   readonly checkout: string | null;
 }
 
-/** A release that was verified where it is kept. */
-export interface VersionVerification extends ReleaseVerification {
-  /**
-   * Guards of the database that are missing or changed: whoever did that could change what the links are held against,
-   * all of it at once. It is told beside the links, because none of them shows it.
-   */
-  readonly guards: readonly GuardProblem[];
-}
-
 /**
  * Verifies a published version of this workspace: package, attestation, run, receipts, ledger, snapshot, commit.
  * @throws WaybillError `version_not_found`, `signing_key_invalid`
@@ -31,7 +21,7 @@ export interface VersionVerification extends ReleaseVerification {
 export async function verifyVersion(
   { registry, signing, commits, root }: Releases,
   { repo, coordinate, key, checkout }: VerifyVersion,
-): Promise<VersionVerification> {
+): Promise<ReleaseVerification> {
   const source = await storeRelease(registry, repo, coordinate);
   const pinned = await signing.pinned();
   const { problems: guards } = await missingGuards(registry.store);

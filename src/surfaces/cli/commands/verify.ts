@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { WaybillError } from '../../../contract/errors.ts';
 import { isId } from '../../../contract/ids.ts';
 import type { ReleaseVerification } from '../../../domain/registry/verify/verify-release.ts';
+import type { GuardProblem } from '../../../platform/store/guards/guard.ts';
 import { nonEmpty } from '../argument-parsers.ts';
 import type { CliContext } from '../cli-context.ts';
 import { printableLine } from '../printable.ts';
@@ -45,7 +46,7 @@ Examples:
       if ('links' in found) {
         await given.result(
           () => releaseReport(subject, found),
-          () => releaseText(given, found, authenticWords(key)[found.authentic]),
+          () => releaseText(given, found, authenticWords(key)[found.authentic]) + guardLines(given, found.guards ?? []),
         );
       } else {
         await given.result(
@@ -53,9 +54,19 @@ Examples:
           () => text(given, found, authenticWords(key)[found.authentic]),
         );
       }
+      const guards = 'links' in found ? (found.guards ?? []) : [];
       const wanted = key === null ? found.authentic !== 'wrong_key' : found.authentic === 'signed';
-      if (!found.intact || !wanted) given.exitCode = 1;
+      if (!found.intact || !wanted || guards.length > 0) given.exitCode = 1;
     });
+}
+
+function guardLines({ palette }: CliContext, guards: readonly GuardProblem[]): string {
+  if (guards.length === 0) return '';
+  const named = guards.map(
+    ({ problem, kind, name, table }) => `  ${kind} ${name} ${table === '' ? '' : `on ${table} `}is ${problem}`,
+  );
+  const head = palette.red('the database has lost guards: what is in it may have been changed (waybill fsck)');
+  return `\n${head}\n${named.join('\n')}`;
 }
 
 interface How {
