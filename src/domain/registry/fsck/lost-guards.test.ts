@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { openReleaseWorld, publishRequest } from '../../../../test/support/release-world.ts';
