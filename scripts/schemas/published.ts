@@ -13,6 +13,8 @@ import {
   runStateSchema,
   snapshotManifestSchema,
 } from '../../src/contract/evidence.ts';
+import { releaseBundleSchema } from '../../src/contract/release-bundle.ts';
+import { releaseManifestSchema } from '../../src/contract/release-manifest.ts';
 import { taskFrontMatterSchema } from '../../src/contract/task.ts';
 import { mockScriptSchema } from '../../src/sdk/testing/mock-script.ts';
 
@@ -35,6 +37,11 @@ export const published: Readonly<Record<string, PublishedSchema>> = {
   'run-state': { title: 'run.json, and what waybill show --json prints.', source: runStateSchema },
   'snapshot-manifest': { title: 'snapshot.json: the files a run began with.', source: snapshotManifestSchema },
   bundle: { title: 'A self-contained copy of a run, to verify and import anywhere.', source: bundleSchema },
+  'release-manifest': {
+    title: 'The manifest of a version that a run made: which run, commit, ledger and files.',
+    source: releaseManifestSchema,
+  },
+  'release-bundle': { title: 'A self-contained copy of a release, to verify anywhere.', source: releaseBundleSchema },
   task: { title: 'The front matter of waybill.tasks/<id>.md.', source: taskFrontMatterSchema },
   'mock-script': { title: 'What a mock agent does: waybill mock-agent --script FILE.', source: mockScriptSchema },
 };

@@ -11,9 +11,9 @@ export const provenanceType = 'https://slsa.dev/provenance/v1';
 /** The type of the payload in the envelope. */
 export const inTotoPayloadType = 'application/vnd.in-toto+json';
 /** How the parameters are to be read: a version that was made by a run of Waybill. */
-export const releaseBuildType = 'https://waybill.dev/build-types/run/v1';
+export const releaseBuildType = 'urn:waybill:build-type:run.v1';
 /** Who built it: Waybill on a machine of the workspace's owner. It says nothing of how that machine is guarded. */
-export const releaseBuilderId = 'https://waybill.dev/builders/workspace/v1';
+export const releaseBuilderId = 'urn:waybill:builder:workspace.v1';
 
 const sha256 = z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 const time = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.(\d{3}|\d{6})Z$/);

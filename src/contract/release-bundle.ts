@@ -24,14 +24,14 @@ export const releaseBundleSchema = z
       publishedBy: z.string(),
     }),
     /** Its bytes as base64. */
-    manifest: z.strictObject({ mediaType: z.string(), digest, size, body: z.base64() }),
+    manifest: z.strictObject({ mediaType: z.string(), digest, size, body: z.string() }),
     entries: z.array(z.strictObject({ path: z.string().min(1), digest, size, mediaType: z.string().nullable() })),
     /** The DSSE envelope as it is kept, digested as text. */
     attestation: z.strictObject({ envelope: z.string(), keyId: z.string(), digest }).nullable(),
     /** The key that signed, in PEM. It tells whether the signature is whole; whose it is, it cannot tell. */
     publicKey: z.string().nullable(),
     /** Bytes by digest, base64: those of files that the bundle of the run does not hold. */
-    blobs: z.record(z.string().regex(idShapes.digest), z.base64()),
+    blobs: z.record(z.string().regex(idShapes.digest), z.string()),
     /** The bundle of the run it was made by. */
     run: bundleSchema.nullable(),
     /** Over all lines of the file but this, its last: `head -n -1 FILE | sha256sum`. */

@@ -106,4 +106,37 @@ describe.each(bothStores)('publishing a run on %s', (_engine, open) => {
     const unsigned = await publishRun(releases, publishRequest(again, { unsigned: true }), 'me');
     expect(unsigned.attestation).toBeNull();
   });
+
+  test('G23 of many that publish one run at once one does, and all are told of the same version', async () => {
+    await using world = await openReleaseWorld(await open());
+    const { releases } = world;
+    const run = await world.build();
+    const all = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => publishRun(releases, publishRequest(run), `publisher ${index}`)),
+    );
+    expect(all.filter(({ idempotent }) => !idempotent)).toHaveLength(1);
+    expect(new Set(all.map(({ digest }) => digest)).size).toBe(1);
+    const events = await releases.registry.store.read(({ db }) =>
+      db.selectFrom('outbox').select('type').where('type', '=', 'dev.waybill.version.published').execute(),
+    );
+    expect(events).toHaveLength(1);
+  });
+
+  test('G23 a package of another type has its manifest among the files of its run', async () => {
+    await using world = await openReleaseWorld(await open());
+    const { releases } = world;
+    const manifest = JSON.stringify({ name: 'my-tool', version: '2.0.0', main: 'index.js' });
+    const coordinate = { type: 'npm', name: 'my-tool', version: '2.0.0' };
+    const run = await world.build({ 'package.json': manifest, 'index.js': '' });
+    const made = await publishRun(releases, publishRequest(run, { coordinate }), 'me');
+    const kept = await getManifest(releases.registry, { repo: 'local', versionId: made.versionId });
+    expect(Buffer.from(kept.body).toString('utf8')).toBe(manifest);
+    const other = { ...coordinate, version: '2.0.1' };
+    await expect(
+      publishRun(releases, publishRequest(run, { coordinate: other, files: ['index.js'] }), 'me'),
+    ).rejects.toMatchObject({ code: 'manifest_missing', details: { path: 'package.json' } });
+    await expect(publishRun(releases, publishRequest(run, { coordinate: other }), 'me')).rejects.toMatchObject({
+      code: 'manifest_invalid',
+    });
+  });
 });

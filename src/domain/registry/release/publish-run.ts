@@ -1,3 +1,4 @@
+import { type ErrorCode, WaybillError } from '../../../contract/errors.ts';
 import type { Digest, RunId, VersionId } from '../../../contract/ids.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
 import { buildStatement } from '../attestation/build-statement.ts';
@@ -50,6 +51,26 @@ export async function publishRun(
   request: PublishRun,
   by: string,
   onStage: (stage: PublishStage) => void = () => {},
+): Promise<PublishedRun> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await publishOnce(releases, request, by, onStage);
+    } catch (error) {
+      // Somebody published, deleted or made this very version meanwhile: what there is now decides.
+      const overtaken = error instanceof WaybillError && overtakenBy.has(error.code);
+      if (!overtaken || tries === mostTries) throw error;
+    }
+  }
+}
+
+const mostTries = 3;
+const overtakenBy: ReadonlySet<ErrorCode> = new Set(['version_immutable', 'version_exists', 'version_not_found']);
+
+async function publishOnce(
+  releases: Releases,
+  request: PublishRun,
+  by: string,
+  onStage: (stage: PublishStage) => void,
 ): Promise<PublishedRun> {
   const { registry, signing } = releases;
   const { repo, coordinate, unsigned } = request;

@@ -6,10 +6,13 @@ import { bothStores, dropDatabases } from '../../../../test/support/both-stores.
 import { openReleaseWorld, publishRequest } from '../../../../test/support/release-world.ts';
 import { releaseBundleSchema } from '../../../contract/release-bundle.ts';
 import { createCommitPort } from '../../../executors/commits/commit-port.ts';
+import { publishVersion } from '../publish/publish-version.ts';
 import { exportRelease } from '../release/export-release.ts';
 import { publishRun } from '../release/publish-run.ts';
+import { arrangeDraft } from '../testing/arrange-draft.ts';
 import { releaseLinks } from './release-link.ts';
 import { verifyReleaseBundle } from './verify-release-bundle.ts';
+import { verifyVersion } from './verify-version.ts';
 
 const folders: string[] = [];
 afterAll(async () => {
@@ -38,6 +41,27 @@ describe.each(bothStores)('a release bundle from %s', (_engine, open) => {
     const clone = await verifyReleaseBundle(out, { ...elsewhere, given, root: world.root });
     expect(clone).toMatchObject({ intact: true, authentic: 'signed' });
     expect(clone.links.map(({ link, state }) => [link, state])).toEqual(releaseLinks.map((link) => [link, 'intact']));
+  });
+});
+
+test('G25 a version published by hand verifies as far as its own content, here and as a bundle', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-release-'));
+  folders.push(folder);
+  const out = join(folder, 'release.json');
+  await using world = await openReleaseWorld({});
+  const { releases } = world;
+  const { registry } = releases;
+  const draft = await arrangeDraft(registry, { name: 'by-hand', version: '1.0.0' });
+  await publishVersion(registry, draft, 'me');
+  const byHand = { type: 'generic', name: 'by-hand', version: '1.0.0' };
+  const here = await verifyVersion(releases, { repo: 'local', coordinate: byHand, key: null, checkout: null });
+  expect(here).toMatchObject({ intact: true, authentic: 'unsigned', runId: null });
+  expect(here.links.map(({ state }) => state)).toEqual(['intact', ...Array(6).fill('not_checked')]);
+  await exportRelease(releases, { repo: 'local', coordinate: byHand, out });
+  expect(await verifyReleaseBundle(out, elsewhere)).toMatchObject({
+    intact: true,
+    authentic: 'unsigned',
+    checked: { files: 1 },
   });
 });
 
