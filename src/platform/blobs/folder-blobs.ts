@@ -88,13 +88,15 @@ export function createFolderBlobs(folder: string): BlobStore {
     return storedAt(path, digest);
   }
 
-  /** A collector that only looks at it holds it for a moment under another name. */
+  /** A collector that only looks at it holds it for a moment under another name; several may, one after the other. */
   async function openStored(digest: Digest): Promise<{ readonly handle: FileHandle; readonly path: string }> {
     const path = pathOf(digest);
-    for (const place of [() => path, () => findInTrash(base, digest), () => path]) {
-      const at = await place();
-      const handle = at === null ? null : await openRegularFile(at);
+    for (let looks = 0; looks < 4; looks++) {
+      const handle = await openRegularFile(path);
       if (handle !== null) return { handle, path };
+      const trash = await findInTrash(base, digest);
+      const held = trash === null ? null : await openRegularFile(trash);
+      if (held !== null) return { handle: held, path };
     }
     throw missing(digest);
   }

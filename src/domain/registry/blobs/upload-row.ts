@@ -4,6 +4,7 @@ import type { Micros } from '../../../platform/clock/clock.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
 import { requireRepo } from '../repos/require-repo.ts';
+import type {} from './tables.ts';
 
 export type UploadId = Id<'upload'>;
 
