@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { claimDeliveries } from '../domain/workspace/webhooks/claim-deliveries.ts';
 import { type Delivered, deliver } from '../domain/workspace/webhooks/deliver.ts';
 import { handOver } from '../domain/workspace/webhooks/hand-over.ts';
@@ -20,6 +21,7 @@ export interface OutboxRelayParts {
 const perWebhook = 4;
 /** What a hint did not tell is found within this time. */
 const quietMs = 500;
+const gatherMs = 20;
 /** How long tries under way may take when the relay ends. */
 const drainMs = 2_000;
 
@@ -84,7 +86,8 @@ export class OutboxRelay {
       try {
         await this.#pass();
         void changed.then(stop);
-        await hints.next(quietMs, wait.signal);
+        // On SQLite each commit of another process is a hint: many of them are one pass.
+        if (await hints.next(quietMs, wait.signal)) await delay(gatherMs);
       } catch (error) {
         await report(error);
         await hints.next(quietMs * 10, signal);

@@ -23,7 +23,7 @@ export async function redeliver(
   const key = parseEventId(deliveryId);
   if (key === null) throw notFound(webhook, deliveryId);
   try {
-    return await store.locked({ table: 'outbox_delivery', key: { webhook, ...key } }, async (tx) => {
+    const delivery = await store.locked({ table: 'outbox_delivery', key: { webhook, ...key } }, async (tx) => {
       await findWebhook(tx, webhook);
       const row = await tx.db
         .selectFrom('outbox_delivery')
@@ -34,6 +34,8 @@ export async function redeliver(
         .executeTakeFirstOrThrow();
       return await again(tx, webhooks, row, by);
     });
+    store.hints.announce('outbox');
+    return delivery;
   } catch (error) {
     if (!(error instanceof WaybillError) || error.code !== 'store_row_missing') throw error;
     await store.read((tx) => findWebhook(tx, webhook));
