@@ -3,9 +3,13 @@ import type { Digest } from '../../contract/ids.ts';
 import type { ReadTx } from '../../platform/store/store.ts';
 import type { Gate, GateStanding } from './gate.ts';
 import { definitionDigest } from './run-gates.ts';
+import type { GateRunTable } from './tables.ts';
 
 const findingsShape = z.object({ problems: z.array(z.object({ where: z.string(), message: z.string() })) });
-const states = { passed: 'green', failed: 'red', error: 'error' } as const;
+const states = { passed: 'green', failed: 'red', error: 'error' } as const satisfies Record<
+  GateRunTable['outcome'],
+  GateStanding['state']
+>;
 
 /** How each required gate stands for a subject: the last word of its evidence under the definition it has now. */
 export async function gateStandings<Subject>(
