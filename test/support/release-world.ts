@@ -27,6 +27,8 @@ export interface ReleaseWorld extends AsyncDisposable {
   readonly root: string;
   /** Runs `build` on what lies in the checkout now. */
   build(files?: Readonly<Record<string, string>>, input?: { readonly secret?: string }): Promise<RunId>;
+  /** A run that shares the receipts of another up to its last step. */
+  fork(run: RunId): Promise<RunId>;
   /** Git in the checkout. */
   git(...args: string[]): string;
   write(path: string, content: string): Promise<void>;
@@ -89,6 +91,11 @@ export async function openReleaseWorld(options: TestRegistryOptions): Promise<Re
     write: (path, content) => writeInto(root, path, content),
     build: async (files = builtFiles, input = {}) => {
       const { runId, outcome } = await runs.start({ workflow: 'build', input: { files, ...input }, actor: 'me' });
+      await outcome;
+      return parseId('run', runId);
+    },
+    fork: async (origin) => {
+      const { runId, outcome } = await runs.fork(origin, { actor: 'me', from: '2', acceptDrift: true });
       await outcome;
       return parseId('run', runId);
     },

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { openReleaseWorld, publishRequest } from '../../../../test/support/release-world.ts';
+import { releaseStatementSchema } from '../../../contract/attestation.ts';
 import { releaseBundleSchema } from '../../../contract/release-bundle.ts';
 import { createCommitPort } from '../../../executors/commits/commit-port.ts';
+import { getAttestation } from '../attestation/get-attestation.ts';
 import { publishVersion } from '../publish/publish-version.ts';
 import { exportRelease } from '../release/export-release.ts';
 import { publishRun } from '../release/publish-run.ts';
@@ -42,6 +44,32 @@ describe.each(bothStores)('a release bundle from %s', (_engine, open) => {
     expect(clone).toMatchObject({ intact: true, authentic: 'signed' });
     expect(clone.links.map(({ link, state }) => [link, state])).toEqual(releaseLinks.map((link) => [link, 'intact']));
   });
+});
+
+test('G24 G25 a run that shares receipts of another is released with them, and verifies here and as a bundle', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-release-'));
+  folders.push(folder);
+  const out = join(folder, 'release.json');
+  await using world = await openReleaseWorld({});
+  const { releases } = world;
+  const origin = await world.build();
+  const run = await world.fork(origin);
+  expect(run).not.toBe(origin);
+  const { versionId } = await publishRun(releases, publishRequest(run), 'me');
+  const { envelope } = await getAttestation(releases.registry, 'local', versionId);
+  const said = releaseStatementSchema.parse(JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')));
+  const receipts = said.predicate.runDetails.byproducts.slice(1);
+  expect(receipts).toMatchObject([
+    { annotations: { run: origin, number: 1, step: 'prepare' } },
+    { annotations: { run, number: 1 } },
+  ]);
+  expect(await verifyVersion(releases, { repo: 'local', coordinate, key: null, checkout: null })).toMatchObject({
+    intact: true,
+    authentic: 'signed',
+    checked: { receipts: 2 },
+  });
+  await exportRelease(releases, { repo: 'local', coordinate, out });
+  expect(await verifyReleaseBundle(out, elsewhere)).toMatchObject({ intact: true });
 });
 
 test('G25 a version published by hand verifies as far as its own content, here and as a bundle', async () => {

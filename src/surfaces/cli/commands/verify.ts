@@ -124,9 +124,10 @@ async function file(context: CliContext, path: string, how: How): Promise<Verify
     const unknown = error instanceof WaybillError && ['workspace_not_found', 'entry_not_found'].includes(error.code);
     if (!unknown) throw error;
     const report = await context.host.tools.verifyPath(path, how.key);
-    // A file that is JSON may be a bundle that was damaged: then that is the answer.
-    if (report.runId !== null || error.code === 'workspace_not_found') return report;
-    throw error;
+    // A file that reads as a bundle may be one that was damaged: then that is the answer.
+    if (report.runId !== null || report.problems[0]?.where !== 'the bundle') return report;
+    if (error.code === 'entry_not_found') throw error;
+    return report;
   }
 }
 
