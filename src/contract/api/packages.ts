@@ -18,7 +18,12 @@ export const packageName = z
   .min(1)
   .max(256)
   .describe('The name of the package; the slash of `@scope/name` is written `%2F`.');
-export const versionText = z.string().min(1).max(256).describe('The version, as `1.2.0`.');
+export const versionText = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((text) => !text.includes('\0'), 'must not hold a NUL character')
+  .describe('The version, as `1.2.0`.');
 export const versionId = z
   .string()
   .regex(idShapes.version, 'must be the id of a version: ver_<16 hex>')

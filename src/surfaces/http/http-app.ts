@@ -11,6 +11,7 @@ import { registerEventsRoute } from './events/events-route.ts';
 import type { HttpContext } from './http-context.ts';
 import { takeJsonBodies } from './json-body.ts';
 import { registerManifestRoutes } from './manifest-routes.ts';
+import { assertNulFree } from './nul-free-address.ts';
 import { assertOwnAddress } from './own-address.ts';
 import { registerPlainRoutes } from './plain-routes.ts';
 import type { Refusals } from './refusals.ts';
@@ -73,6 +74,7 @@ export async function createHttpApp(
     if (role === undefined) throw new WaybillError('internal', 'a route does not say who may use it');
     request.caller = await authenticate(parts.tokens, request.headers);
     assertMayUse(request.caller, { role, method: request.method, repo: repoNamed(role, request.params) });
+    assertNulFree(request);
   });
   app.addHook('preParsing', async (request, reply) => {
     // Who asks first whether to send gets a refusal, or this.
