@@ -17,7 +17,6 @@ export const attestationSchema = z
       .describe('A DSSE envelope: cosign, or any library for in-toto, verifies it with the public key.'),
   })
   .describe('Which bytes a version is and where they come from, signed.');
-export type Attestation = z.infer<typeof attestationSchema>;
 
 export const attestationRoutes = {
   attestation: route('repo.read', 'version_not_found', 'attestation_not_found')
