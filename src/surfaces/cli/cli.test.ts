@@ -66,7 +66,7 @@ describe('help', () => {
 describe('what a person can type wrong', () => {
   test.each<[args: string[], message: string, hint: string]>([
     [['rnu'], "unknown command 'rnu'", 'Did you mean run?'],
-    [['taks', 'list'], "unknown command 'taks'", 'tasks?'],
+    [['taks', 'list'], "unknown command 'taks'", 'Did you mean one of tags, tasks?'],
     [['tasks', 'lst'], "unknown command 'lst'", 'Did you mean list?'],
     [['run', '--tsk', 'A'], "unknown option '--tsk'", 'Did you mean --task?'],
     [['run', '--workflw=x'], "unknown option '--workflw=x'", 'waybill run --help'],

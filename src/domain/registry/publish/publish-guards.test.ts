@@ -126,6 +126,10 @@ describe.each(bothStores)('the guards of a publish, on %s', (_name, open) => {
     const [row] = await registry.store.read(({ db }) =>
       db.selectFrom('gate_run').selectAll().where('subject_digest', '=', green.digest).execute(),
     );
+    const judged = await registry.store.read(({ db }) =>
+      db.selectFrom('audit').select(['resource', 'actor']).where('action', '=', 'gate.run').execute(),
+    );
+    expect(judged).toEqual([{ resource: row?.id, actor: 'test' }]);
     expect(row).toMatchObject({ gate: 'run-checks', outcome: 'passed', subject_kind: 'version', actor: 'test' });
     const [version] = await registry.store.read(({ db }) =>
       db.selectFrom('version').select('gates').where('id', '=', green.versionId).execute(),
