@@ -6,8 +6,9 @@ const mostNamed = 50;
 
 /**
  * Asked before a blob is read by its digest: what a rule holds back is not to be had by another door. A blob is held back
- * when every published version of this repo that has it as a file is; drafts do not count, because anybody who may write
- * can make one. While nothing is held back in the repo that is one query of an index.
+ * when a version of this repo that has it as a file is quarantined, also one that was tombstoned after that, and no
+ * published one that is not has it too; drafts do not count, because anybody who may write can make one. While nothing is
+ * held back in the repo that is one query of an index.
  * @throws WaybillError `version_quarantined` with the rules and why
  */
 export async function assertBlobReadable({ db }: Pick<ReadTx, 'db'>, repo: string, digest: Digest): Promise<void> {
@@ -20,10 +21,8 @@ export async function assertBlobReadable({ db }: Pick<ReadTx, 'db'>, repo: strin
     .executeTakeFirst();
   if (any === undefined) return;
   // Each version is looked at from its entry, so that no planner goes through all versions of the repo instead.
-  const published = db
-    .selectFrom('version_entry as entry')
-    .select('entry.version')
-    .where('entry.digest', '=', digest)
+  const having = db.selectFrom('version_entry as entry').select('entry.version').where('entry.digest', '=', digest);
+  const free = await having
     .where(({ exists, selectFrom }) =>
       exists(
         selectFrom('version')
@@ -32,8 +31,7 @@ export async function assertBlobReadable({ db }: Pick<ReadTx, 'db'>, repo: strin
           .where('version.repo', '=', repo)
           .where('version.state', '=', 'published'),
       ),
-    );
-  const free = await published
+    )
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -47,7 +45,18 @@ export async function assertBlobReadable({ db }: Pick<ReadTx, 'db'>, repo: strin
     .limit(1)
     .executeTakeFirst();
   if (free !== undefined) return;
-  const some = await published.limit(mostNamed).execute();
+  const some = await having
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('quarantine as held')
+          .select('held.rule')
+          .whereRef('held.version', '=', 'entry.version')
+          .where('held.repo', '=', repo)
+          .where('held.released_at', 'is', null),
+      ),
+    )
+    .limit(mostNamed)
+    .execute();
   if (some.length === 0) return;
   const marks = await db
     .selectFrom('quarantine as held')

@@ -190,6 +190,9 @@ describe.each(bothStores)('rules on %s', (_engine, open) => {
     await findBlob(registry, 'local', blob);
     await tombstoneVersion(registry, { ...other, reason: 'x' }, 'admin');
     await expect(findBlob(registry, 'local', blob)).rejects.toMatchObject({ code: 'version_quarantined' });
+    // What is withdrawn while it is held back does not become readable by that.
+    await tombstoneVersion(registry, { ...held, reason: 'x' }, 'admin');
+    await expect(findBlob(registry, 'local', blob)).rejects.toMatchObject({ code: 'version_quarantined' });
     await removeRule(registry, { repo: 'local', ruleId: rule.ruleId }, 'admin');
     await findBlob(registry, 'local', blob);
   });
