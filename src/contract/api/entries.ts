@@ -12,7 +12,9 @@ const count = z.int().min(0);
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`), `must be ${digits} hex digits`);
 // RFC 9110, section 8.3.1.
 const token = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
-const mediaTypeShape = new RegExp(`^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !#-\\[\\]-~]*"))*$`);
+export const mediaTypeShape = new RegExp(
+  `^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[ !#-\\[\\]-~]*"))*$`,
+);
 
 export const newEntrySchema = z
   .strictObject({

@@ -2,7 +2,7 @@ import { WaybillError } from '../../../contract/errors.ts';
 import type { RunId, VersionId } from '../../../contract/ids.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
 import type { AuditRecord } from '../../../platform/journal/audit.ts';
-import type { LockedTx, WriteTx } from '../../../platform/store/store.ts';
+import type { WriteTx } from '../../../platform/store/store.ts';
 import type { Coordinate, Entry } from '../package-types/package-type.ts';
 import type { Registry } from '../registry.ts';
 import { dirtyRuns } from './checkout-facts.ts';
@@ -30,7 +30,7 @@ export interface PublishSubject {
  */
 export async function publishRefusals(
   { store }: Pick<Registry, 'store'>,
-  tx: LockedTx,
+  tx: WriteTx,
   subject: PublishSubject,
 ): Promise<readonly Hit[]> {
   if (store.engine === 'postgres') {
@@ -57,7 +57,7 @@ export async function publishRefusals(
 
 /** Holds a version back that was published in this same transaction, by the rules `publishRefusals` gave. */
 export async function quarantineAtPublish(
-  { db }: WriteTx | LockedTx,
+  { db }: WriteTx,
   { repo, versionId }: Pick<PublishSubject, 'repo' | 'versionId'>,
   hits: readonly Hit[],
   at: Micros,

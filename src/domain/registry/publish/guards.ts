@@ -1,6 +1,7 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { Digest } from '../../../contract/ids.ts';
 import type { GateStanding } from '../../gates/gate.ts';
+import { nameOf } from '../drafts/draft-errors.ts';
 import type { VersionRow } from '../version-row.ts';
 import type { HeldEntry } from './read-content.ts';
 
@@ -17,6 +18,14 @@ export function versionConflict(versionId: string, expected: string, actual: str
   return new WaybillError('version_conflict', `${versionId} has the digest ${actual}, not ${expected}`, {
     hint: 'The coordinate has, or was given meanwhile, other content: look at it, and publish the next version.',
     details: { versionId, expected, actual },
+  });
+}
+
+/** Somebody works on this coordinate step by step: what is in that draft is theirs. */
+export function draftInTheWay({ versionId, coordinate }: VersionRow): WaybillError {
+  return new WaybillError('version_exists', `${nameOf(coordinate)} is a draft, ${versionId}`, {
+    hint: 'Publish that draft, or delete it.',
+    details: { versionId, state: 'draft', digest: null },
   });
 }
 

@@ -3,7 +3,7 @@ import type { Micros } from '../../../platform/clock/clock.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
 import type { AuditRecord } from '../../../platform/journal/audit.ts';
 import { commit } from '../../../platform/journal/commit.ts';
-import type { LockedTx } from '../../../platform/store/store.ts';
+import type { WriteTx } from '../../../platform/store/store.ts';
 import type { GateStanding } from '../../gates/gate.ts';
 import type { Hit } from '../policy/decide.ts';
 import { quarantineAtPublish, quarantineRecords } from '../policy/publish-refusals.ts';
@@ -28,8 +28,8 @@ interface Publishing {
   readonly by: string;
 }
 
-/** Everything a publish writes, in the transaction that holds the package's row. */
-export async function writePublished(tx: LockedTx, publishing: Publishing): Promise<void> {
+/** Everything a publish writes, in the transaction that holds the package's row: locked, or made in it. */
+export async function writePublished(tx: WriteTx, publishing: Publishing): Promise<void> {
   const { row, found, standings, hits, attestation, at, by } = publishing;
   const { versionId, packageId } = row;
   const seq = row.events + 1;

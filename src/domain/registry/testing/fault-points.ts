@@ -12,9 +12,14 @@ export interface FaultyStore {
 
 /**
  * Wraps a store: after the n-th statement of a locked transaction has been executed, `fault` is called, which throws or
- * ends the process. Null lets everything pass, and counts.
+ * ends the process. Null lets everything pass, and counts. `alsoWrites`: statements of `store.write` are counted too.
  */
-export function faultAfter(real: Store, nth: number | null, fault: () => never): FaultyStore {
+export function faultAfter(
+  real: Store,
+  nth: number | null,
+  fault: () => never,
+  { alsoWrites = false }: { readonly alsoWrites?: boolean } = {},
+): FaultyStore {
   const statements: string[] = [];
   let fired = 0;
   const plugin: KyselyPlugin = {
@@ -33,7 +38,11 @@ export function faultAfter(real: Store, nth: number | null, fault: () => never):
       engine: real.engine,
       hints: real.hints,
       read: (scope) => real.read(scope),
-      write: (scope) => real.write(scope),
+      write: (scope) =>
+        real.write((tx) => {
+          if (!alsoWrites) return scope(tx);
+          return scope({ ...tx, db: tx.db.withPlugin(plugin) });
+        }),
       locked: (row, scope, options) =>
         real.locked(
           row,
