@@ -13,6 +13,7 @@ import {
 
 export const registryNames = [
   'Waybill',
+  'Waybill, in four requests',
   'Waybill, without HTTP',
   'Verdaccio',
   'docker-registry',
@@ -70,19 +71,21 @@ async function runRegistry(
   docker: string,
 ): Promise<RegistryResult> {
   const ours = join(import.meta.dirname, 'waybill-registry.ts');
-  const run = async (program: string, args: readonly string[], cwd: string) =>
-    registryResultSchema.parse(await runProgram(program, args, load, cwd));
+  const run = async (program: string, args: readonly string[], given: RegistryLoad, cwd: string) =>
+    registryResultSchema.parse(await runProgram(program, args, given, cwd));
   switch (name) {
     case 'Waybill':
-      return run(ours, [], root);
+      return run(ours, [], load, root);
+    case 'Waybill, in four requests':
+      return run(ours, ['steps'], { ...load, transfers: 0 }, root);
     case 'Waybill, without HTTP':
-      return run(ours, ['inside'], root);
+      return run(ours, ['inside'], load, root);
     case 'Verdaccio':
-      return run(join(folder, 'verdaccio.mjs'), [], folder);
+      return run(join(folder, 'verdaccio.mjs'), [], load, folder);
     case 'docker-registry':
-      return run(join(folder, 'docker-registry.mjs'), [docker], folder);
+      return run(join(folder, 'docker-registry.mjs'), [docker], load, folder);
     case 'Node, no registry':
-      return run(join(folder, 'node-alone.mjs'), [], folder);
+      return run(join(folder, 'node-alone.mjs'), [], load, folder);
   }
 }
 

@@ -1,17 +1,14 @@
-// Waybill's registry. Over HTTP: `waybill serve` in a process of its own, the client here; a publish is the blob, the
-// draft with its entry, the manifest and the publish itself, one request each. `inside`: the same calls without HTTP, in
-// this process, which is what a program that publishes from runs pays.
+// Waybill's registry. Over HTTP: `waybill serve` in a process of its own, the client here; a publish is one request that
+// holds everything, as that of npm does. `steps`: the blob, the draft with its entry, the manifest and the publish, one
+// request each. `inside`: what the one request does, without HTTP and in this process.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { parseConfiguration } from '../src/contract/configuration.ts';
 import { idShapes, parseId } from '../src/contract/ids.ts';
-import { putBlob } from '../src/domain/registry/blobs/put-blob.ts';
 import { buildRegistry } from '../src/domain/registry/build-registry.ts';
-import { createDraft } from '../src/domain/registry/drafts/create-draft.ts';
-import { putManifest } from '../src/domain/registry/manifests/put-manifest.ts';
-import { publishVersion } from '../src/domain/registry/publish/publish-version.ts';
+import { publishWhole } from '../src/domain/registry/publish/publish-whole.ts';
 import { allMigrations } from '../src/domain/workspace/all-migrations.ts';
 import { createHost } from '../src/executors/processes/host.ts';
 import { createFolderBlobs } from '../src/platform/blobs/folder-blobs.ts';
@@ -35,7 +32,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-async function overHttp(): Promise<Opened> {
+async function overHttp(how: 'whole' | 'steps'): Promise<Opened> {
   const workspace = makeDaemonWorkspace(load.data);
   const daemon = await startDaemon(workspace);
   const client = openClient(daemon.url, load.inFlight);
@@ -52,27 +49,33 @@ async function overHttp(): Promise<Opened> {
     return place;
   };
   const whole = async (place: string) => (await client.must([200], 'GET', place, { headers: allowed })).body;
+  const publishInSteps = async (name: string, version: string, file: Buffer) => {
+    const digest = digestOf(file);
+    await putBytes(digest, file);
+    const entries = [{ path: fileName, digest, size: file.length }];
+    const body = JSON.stringify({ type: 'npm', name, version, entries });
+    const made = await client.must([201], 'POST', `${versions}/drafts`, { headers: json, body });
+    const { versionId } = draftAnswer.parse(JSON.parse(made.body.toString()));
+    const manifest = JSON.stringify({ name, version });
+    await client.must([200], 'PUT', `${versions}/${versionId}/manifest`, { headers: json, body: manifest });
+    await client.must([200], 'POST', `${versions}/${versionId}/publish`, { headers: json, body: '{}' });
+  };
+  const publishAtOnce = async (name: string, version: string, file: Buffer) => {
+    const manifest = { content: Buffer.from(JSON.stringify({ name, version })).toString('base64') };
+    const files = [{ path: fileName, content: file.toString('base64') }];
+    const body = JSON.stringify({ type: 'npm', name, version, files, manifest });
+    await client.must([201], 'POST', versions, { headers: json, body });
+  };
   return {
     database: join(workspace, '.waybill', 'waybill.db'),
     close: daemon.stop,
     settings:
-      '`waybill serve` on node:sqlite, journal_mode=wal, synchronous=FULL; each blob synced with its folder; four requests a publish: blob, draft with its entry, manifest, publish',
+      how === 'steps'
+        ? 'the same, with four requests a publish: blob, draft with its entry, manifest, publish'
+        : '`waybill serve` on node:sqlite, journal_mode=wal, synchronous=FULL; each blob synced with its folder; one request a publish',
     driver: {
       pid: daemon.pid,
-      publish: async (name, version, file) => {
-        const digest = digestOf(file);
-        await putBytes(digest, file);
-        const entries = [{ path: fileName, digest, size: file.length }];
-        const draft = { type: 'npm', name, version, entries };
-        const made = await client.must([201], 'POST', `${versions}/drafts`, {
-          headers: json,
-          body: JSON.stringify(draft),
-        });
-        const { versionId } = draftAnswer.parse(JSON.parse(made.body.toString()));
-        const manifest = JSON.stringify({ name, version });
-        await client.must([200], 'PUT', `${versions}/${versionId}/manifest`, { headers: json, body: manifest });
-        await client.must([200], 'POST', `${versions}/${versionId}/publish`, { headers: json, body: '{}' });
-      },
+      publish: how === 'steps' ? publishInSteps : publishAtOnce,
       fetch: (name, version) => whole(`${root}/packages/npm/${name}/versions/${version}/files/${fileName}`),
       upload: async (_name, parts, sha256) => () => putBytes(`sha256:${sha256}`, parts),
       download: (place) => client.download(place, allowed),
@@ -93,20 +96,13 @@ async function inside(): Promise<Opened> {
   return {
     database,
     close: () => store.close(),
-    settings: 'the same store and the same four calls in the process of the client, without HTTP and without a daemon',
+    settings: 'the same store and what the one request does, in the process of the client: no HTTP, no daemon',
     driver: {
       pid: process.pid,
       publish: async (name, version, file) => {
-        const digest = digestOf(file);
-        async function* source() {
-          yield file;
-        }
-        await putBlob(registry, { repo, digest, size: file.length, source: source() }, by);
-        const entries = [{ path: fileName, digest, size: file.length }];
-        const { versionId } = await createDraft(registry, { repo, type: 'npm', name, version, entries }, by);
-        const body = Buffer.from(JSON.stringify({ name, version }));
-        await putManifest(registry, { repo, versionId, mediaType: 'application/json', body }, by);
-        const published = await publishVersion(registry, { repo, versionId }, by);
+        const files = [{ path: fileName, bytes: file, mediaType: null }];
+        const manifest = { bytes: Buffer.from(JSON.stringify({ name, version })), mediaType: null };
+        const published = await publishWhole(registry, { repo, type: 'npm', name, version, files, manifest }, by);
         if (published.idempotent) throw new Error(`${name}@${version} was published before`);
       },
       fetch: async (name, version) => {
@@ -126,7 +122,8 @@ async function inside(): Promise<Opened> {
   };
 }
 
-const opened = process.argv[3] === 'inside' ? await inside() : await overHttp();
+const how = process.argv[3];
+const opened = how === 'inside' ? await inside() : await overHttp(how === 'steps' ? 'steps' : 'whole');
 const count = (table: string, condition: string) => {
   const database = new DatabaseSync(opened.database, { readOnly: true });
   const found = Number(database.prepare(`SELECT count(*) AS n FROM ${table} WHERE ${condition}`).get()?.n);

@@ -3,7 +3,7 @@ import type { Load } from './measure.mjs';
 export interface RegistryLoad extends Load {
   /** Of a large file. */
   readonly bytes: number;
-  /** Large files one after the other. */
+  /** Large files one after the other; 0 for none, also not at once. */
   readonly transfers: number;
   /** Large files at once; 0 for none. */
   readonly together: number;
@@ -33,6 +33,8 @@ export interface Publishes {
   /** A second, each a package of its own, and each a new version of one of 64 packages. */
   readonly freshPerSecond: number;
   readonly versionsPerSecond: number;
+  /** Processor time of the server for one publish, on all its threads, milliseconds. */
+  readonly cpuMs: number;
   readonly ones: number;
   /** Milliseconds of one publish alone. */
   readonly p50: number;
