@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
+import { bothJournals, type OpenedJournal } from '../../../test/support/open-journal.ts';
 import type { WriteTx } from '../store/store.ts';
 import { type AuditRecord, auditStatement } from './audit.ts';
 import { sealAudit } from './seal-audit.ts';
-import { bothJournals, type OpenedJournal } from './testing/open-journal.ts';
 import { verifyAuditChain } from './verify-audit-chain.ts';
 
 const record = (index: number): AuditRecord => ({

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bothJournals, type OpenedJournal } from '../../../test/support/open-journal.ts';
 import { type AuditRecord, auditStatement } from './audit.ts';
 import { type AuditFilter, listAudit } from './list-audit.ts';
 import { sealAudit } from './seal-audit.ts';
-import { bothJournals, type OpenedJournal } from './testing/open-journal.ts';
 
 const start = 1_700_000_000_000_000;
 const outcomes = ['succeeded', 'succeeded', 'succeeded', 'succeeded', 'refused', 'succeeded', 'failed'] as const;

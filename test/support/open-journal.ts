@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
-import { testDatabase } from '../../../../test/postgres/test-database.ts';
-import { clientConfig, type PostgresConnection } from '../../store/postgres/connection.ts';
-import { openPostgresStore } from '../../store/postgres/open.ts';
-import { openSqliteStore } from '../../store/sqlite/open.ts';
-import type { Store } from '../../store/store.ts';
-import { journalMigrations } from '../migrations.ts';
+import { journalMigrations } from '../../src/platform/journal/migrations.ts';
+import { clientConfig, type PostgresConnection } from '../../src/platform/store/postgres/connection.ts';
+import { openPostgresStore } from '../../src/platform/store/postgres/open.ts';
+import { openSqliteStore } from '../../src/platform/store/sqlite/open.ts';
+import type { Store } from '../../src/platform/store/store.ts';
+import { testDatabase } from '../postgres/test-database.ts';
 
 /** A store with the tables of the journal, and a way past every guard of it. */
 export interface OpenedJournal extends AsyncDisposable {
