@@ -168,6 +168,14 @@ async function askForBytes(server: TestServer, ask: Ask): Promise<void> {
   const discarded = await begin({});
   for (let time = 0; time < 2; time++) await ask('DELETE', discarded, admin);
 
+  const whole = (content: string, version = '1.0.0') => {
+    const manifest = { content: Buffer.from('{}').toString('base64') };
+    return { type: 'generic', name: 'whole', version, files: [{ path: 'a', content }], manifest };
+  };
+  for (const body of [whole('Cg=='), whole('Cg=='), whole('Cgo='), whole('?'), whole('Cg==', 'a b')]) {
+    await ask('POST', '/v1/repos/local/packages/versions', { ...admin, body });
+  }
+
   const { registry } = server.parts;
   await publishVersion(registry, await arrangeDraft(registry, { name: 'bytes', files: { 'a/b': 'x' } }), 'test');
   const file = '/v1/repos/local/packages/generic/bytes/versions/1.0.0/files/a%2Fb';

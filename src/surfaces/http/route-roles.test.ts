@@ -65,6 +65,7 @@ const routes: Readonly<Record<string, keyof typeof letIn | 'open'>> = {
   listVersions: 'to read in a repo',
   resolveVersion: 'to read in a repo',
   getVersion: 'to read in a repo',
+  publishWhole: 'to publish in a repo',
   publishVersion: 'to publish in a repo',
   tombstoneVersion: 'to publish in a repo',
   getAttestation: 'to read in a repo',
