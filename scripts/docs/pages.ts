@@ -5,4 +5,5 @@ export const pagesWithCommands = [
   'docs/idempotency.md',
   'docs/tools.md',
   'docs/api.md',
+  'docs/registry.md',
 ] as const;

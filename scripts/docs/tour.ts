@@ -8,14 +8,15 @@ import { z } from 'zod';
 
 /** How long one command of a page may take, in milliseconds. */
 const patience = 120_000;
-const runId = /run-\d{8}-\d{6}-[0-9a-f]{8}/g;
+/** Ids that commands make and later ones name: of runs, versions, rules, webhooks. */
+const namedId = /\b(?:run-\d{8}-\d{6}-[0-9a-f]{8}|(?:ver|rule|wh)_[0-9a-f]{16})\b/g;
 
 /**
  * Runs a page of documentation: in a new folder, in order, it writes each code block that begins with `// NAME.ts` (or
  * `# NAME.md`, or follows the words `NAME.json`: at the end of a paragraph) to that file, and runs each command of a
  * `console` block, a line that begins with `$ `.
  * What a command defines (`NAME=...`, `name() { ...; }`) is there in later ones; a daemon that is left is ended.
- * @returns the page with what the commands print now; ids of runs in later commands are those of this time
+ * @returns the page with what the commands print now; ids in later commands are those of this time
  */
 export async function runTour(page: string): Promise<{ readonly page: string; readonly commands: number }> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'waybill-docs-')));
@@ -53,7 +54,7 @@ async function endDaemon(root: string): Promise<void> {
 class Tour {
   readonly #folder: string;
   readonly #root: string;
-  /** Ids of runs as the page has them, and those of this time. */
+  /** Ids as the page has them, and those of this time. */
   readonly #ids = new Map<string, string>();
   /** Variables and functions that commands defined. */
   readonly #defined: string[] = [];
@@ -71,7 +72,7 @@ class Tour {
       const [whole, language = '', content = ''] = block;
       const now = language === 'console' ? `\`\`\`console\n${await this.#console(content)}\`\`\`` : whole;
       if (language !== 'console') await this.#file(content, page.slice(at, block.index));
-      // Prose between the blocks names runs too.
+      // Prose between the blocks names them too.
       done += this.#renamed(page.slice(at, block.index)) + now;
       at = block.index + whole.length;
     }
@@ -132,10 +133,10 @@ class Tour {
     return text === '' ? '' : `${text.replaceAll(/ +$/gm, '')}\n`;
   }
 
-  /** The runs that are new in an output are those that were new in it when the page was written. */
+  /** The ids that are new in an output are those that were new in it when the page was written. */
   #learn(before: string, now: string): void {
     const fresh = (text: string, known: ReadonlySet<string>) => [
-      ...new Set([...text.matchAll(runId)].map(([id]) => id).filter((id) => !known.has(id))),
+      ...new Set([...text.matchAll(namedId)].map(([id]) => id).filter((id) => !known.has(id))),
     ];
     const then = fresh(before, new Set(this.#ids.keys()));
     const ids = fresh(now, new Set(this.#ids.values()));
@@ -143,6 +144,6 @@ class Tour {
   }
 
   #renamed(text: string): string {
-    return text.replaceAll(runId, (id) => this.#ids.get(id) ?? id);
+    return text.replaceAll(namedId, (id) => this.#ids.get(id) ?? id);
   }
 }
