@@ -11,15 +11,19 @@ const states = { passed: 'green', failed: 'red', error: 'error' } as const satis
   GateStanding['state']
 >;
 
-/** How each required gate stands for a subject: the last word of its evidence under the definition it has now. */
+/**
+ * How each required gate stands for a subject: the last word of its evidence under the definition it has now.
+ * @param evidence ids of the only evidence that counts, when not all does
+ */
 export async function gateStandings<Subject>(
   { db }: Pick<ReadTx, 'db'>,
   required: readonly string[],
   gates: ReadonlyMap<string, Gate<Subject>>,
   subject: Digest,
+  evidence?: readonly string[],
 ): Promise<readonly GateStanding[]> {
   if (required.length === 0) return [];
-  const rows = await db
+  const all = await db
     .selectFrom('gate_run')
     .select(['id', 'gate', 'definition_digest', 'outcome', 'findings'])
     .where('subject_digest', '=', subject)
@@ -27,6 +31,7 @@ export async function gateStandings<Subject>(
     .orderBy('finished_at', 'desc')
     .orderBy('id', 'desc')
     .execute();
+  const rows = evidence === undefined ? all : all.filter(({ id }) => evidence.includes(id));
   return required.map((id) => {
     const gate = gates.get(id);
     if (gate === undefined) return { gate: id, state: 'unknown', evidence: null, problems: [] };

@@ -21,13 +21,16 @@ export function definitionDigest({ definition }: Pick<Gate<never>, 'definition'>
   return digestOf(canonicalJson(definition));
 }
 
-/** Runs one gate and keeps what it found, as evidence about this subject. A gate that throws is an `error`, never a pass. */
+/**
+ * Runs one gate and keeps what it found, as evidence about this subject. A gate that throws is an `error`, never a pass.
+ * @returns the id of the evidence: `gr_<32 hex>`
+ */
 export async function runGate<Subject>(
   { store, clock }: { readonly store: Store; readonly clock: Clock },
   gate: Gate<Subject>,
   { subject, about }: { readonly subject: Subject; readonly about: GateSubject },
   by: string,
-): Promise<void> {
+): Promise<string> {
   const startedAt = clock.now();
   const found = await look(gate, subject);
   const finishedAt = clock.now();
@@ -60,6 +63,7 @@ export async function runGate<Subject>(
       ],
     }),
   );
+  return row.id;
 }
 
 async function look<Subject>(

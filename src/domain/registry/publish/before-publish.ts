@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { Digest } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import type { PreparedSql, ReadTx } from '../../../platform/store/store.ts';
-import { gateStandings } from '../../gates/gate-standings.ts';
 import { runGate } from '../../gates/run-gates.ts';
 import { isExpired } from '../drafts/change-draft.ts';
 import { draftExpired, versionNotFound } from '../drafts/draft-errors.ts';
@@ -93,16 +92,25 @@ export async function lookAtDraft(
   return { ...content, digest: versionDigest(content) };
 }
 
-/** Runs each required gate that has no word yet on exactly this content. What they found is judged under the lock. */
-export async function checkGates(registry: Registry, row: VersionRow, found: Found, by: string): Promise<void> {
-  const required = registry.settings.gates;
-  if (required.length === 0) return;
+/**
+ * Runs each required gate on this version. What they found is judged under the lock, and only that: the digest says what
+ * is in a version, not which run it names or in which repo it is, so what was found of another one with the same content
+ * is no word on this one.
+ * @returns the ids of the evidence
+ */
+export async function checkGates(
+  registry: Registry,
+  row: VersionRow,
+  found: Found,
+  by: string,
+): Promise<readonly string[]> {
   const { digest, coordinate } = found;
-  const standings = await registry.store.read((tx) => gateStandings(tx, required, registry.gates, digest));
   const subject: VersionSubject = { versionId: row.versionId, repo: row.repo, coordinate, digest, run: row.run };
-  for (const { gate: id, state } of standings) {
+  const evidence: string[] = [];
+  for (const id of registry.settings.gates) {
     const gate = registry.gates.get(id);
-    if (gate === undefined || state === 'green') continue;
-    await runGate(registry, gate, { subject, about: { kind: 'version', digest } }, by);
+    if (gate === undefined) continue;
+    evidence.push(await runGate(registry, gate, { subject, about: { kind: 'version', digest } }, by));
   }
+  return evidence;
 }

@@ -59,10 +59,10 @@ async function publish(registry: Registry, request: PublishRequest, by: string):
   if (state !== 'draft')
     return await store.read(async (tx) => publishedBefore(await rowOf(registry, tx, request), request));
   // Files and gates take time: they are looked at before the lock, and what they said is held against the draft under it.
-  await runRequiredGates(registry, request, by);
+  const evidence = await runRequiredGates(registry, request, by);
   const missing = await missingBytes(registry, blobs);
   const published = await underLock(registry, packageId, request, (tx) =>
-    publishLocked(registry, tx, { request, by, missing }),
+    publishLocked(registry, tx, { request, by, missing, evidence }),
   );
   if (!published.idempotent) store.hints.announce('outbox');
   return published;
@@ -80,14 +80,14 @@ async function rowOf(
   return row;
 }
 
-/** Runs what is required of this version and has no word yet on what it holds now. */
-async function runRequiredGates(registry: Registry, request: PublishRequest, by: string): Promise<void> {
-  if (registry.settings.gates.length === 0) return;
+/** Runs what is required of this version, as it is now. @returns the ids of the evidence */
+async function runRequiredGates(registry: Registry, request: PublishRequest, by: string): Promise<readonly string[]> {
+  if (registry.settings.gates.length === 0) return [];
   const looked = await registry.store.read(async (tx) => {
     const row = await rowOf(registry, tx, request);
     return row.state === 'draft' ? { row, found: await lookAtDraft(registry, tx, row) } : null;
   });
-  if (looked !== null) await checkGates(registry, looked.row, looked.found, by);
+  return looked === null ? [] : await checkGates(registry, looked.row, looked.found, by);
 }
 
 /** The package goes with its last draft: whoever waited for its lock then finds nothing. */
@@ -110,12 +110,14 @@ interface Attempt {
   readonly by: string;
   /** Blobs whose bytes were not in the store a moment ago. */
   readonly missing: ReadonlySet<Digest>;
+  /** What the gates found a moment ago. */
+  readonly evidence: readonly string[];
 }
 
 async function publishLocked(
   registry: Registry,
   tx: LockedTx,
-  { request, by, missing }: Attempt,
+  { request, by, missing, evidence }: Attempt,
 ): Promise<PublishedVersion> {
   const { repo, versionId, expectedDigest } = request;
   const row = await rowOf(registry, tx, request, true);
@@ -125,7 +127,7 @@ async function publishLocked(
     throw versionConflict(versionId, expectedDigest, found.digest);
   }
   const { gates } = registry.settings;
-  const standings = await gateStandings(tx, gates, registry.gates, found.digest);
+  const standings = await gateStandings(tx, gates, registry.gates, found.digest, evidence);
   assertGatesGreen(standings);
   const attestation = request.attestation ?? null;
   const { coordinate, digest, entries, manifest } = found;
