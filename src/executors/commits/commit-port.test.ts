@@ -91,3 +91,13 @@ test('G25 other forms of a file are known: line ends, pointers of git-lfs, and t
   expect(forms.get('secret.key')).toBeNull();
   expect([...(await commits.ignored(root, ['dist/a.js', 'text.txt', 'new.txt']))]).toEqual(['dist/a.js']);
 });
+
+test('G25 only the name of an object names a commit: not a branch, not a short name, not an option', async () => {
+  const { root, git } = await checkout();
+  git('commit', '-q', '--allow-empty', '-m', 'One');
+  const commit = git('rev-parse', 'HEAD');
+  expect(await commits.tree(root, commit)).toMatchObject({ outcome: 'found' });
+  for (const other of ['HEAD', 'main', commit.slice(0, 12), `${commit}~0`, '--help', '']) {
+    expect(await commits.tree(root, other), other).toEqual({ outcome: 'missing' });
+  }
+});

@@ -72,8 +72,12 @@ export function createCommitPort(git: GitOptions = {}): CommitPort {
   };
 }
 
+/** The name of an object, and nothing else that git would find one by: evidence can say "HEAD", or an option. */
+const objectName = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+
 /** Null when the commit is there. */
 async function whyNoCommit(root: string, commit: string, git: GitOptions): Promise<CommitAnswer | null> {
+  if (!objectName.test(commit)) return { outcome: 'missing' };
   const [object, shallow] = await Promise.all([
     runGit(root, ['cat-file', '-e', `${commit}^{commit}`], git),
     runGit(root, ['rev-parse', '--is-shallow-repository'], git),

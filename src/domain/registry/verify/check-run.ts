@@ -4,6 +4,7 @@ import { firstDifference } from '../../runs/keys/first-difference.ts';
 import { type AttestedVersion, buildStatement } from '../attestation/build-statement.ts';
 import type { ProvenRun } from '../attestation/run-evidence.ts';
 import { buildReleaseManifest, runType } from '../release/build-manifest.ts';
+import { jsonOf } from './json-of.ts';
 import { BrokenRelease, type ReleaseLink } from './release-link.ts';
 import type { ReleaseContent } from './release-source.ts';
 
@@ -37,7 +38,7 @@ export function checkManifest(
   run: ProvenRun,
 ): void {
   if (coordinate.type !== runType || manifest === null) return;
-  const parsed = releaseManifestSchema.safeParse(JSON.parse(Buffer.from(manifest.body).toString('utf8')));
+  const parsed = releaseManifestSchema.safeParse(jsonOf(Buffer.from(manifest.body).toString('utf8')));
   if (!parsed.success) throw new BrokenRelease('run', 'the manifest', 'what its format says', parsed.error.message);
   const difference = firstDifference(buildReleaseManifest(version, run), parsed.data);
   if (difference === undefined) return;
