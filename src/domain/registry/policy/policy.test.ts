@@ -276,6 +276,10 @@ describe.each(bothStores)('rules on %s', (_engine, open) => {
     expect(await ids(null)).toEqual([everywhere.rule.ruleId]);
     const other = { repo: 'local', ruleId: first.rule.ruleId };
     await expect(removeRule(registry, other, 'admin')).rejects.toMatchObject({ code: 'policy_rule_not_found' });
+    const recorded = (await audited(registry)).length;
+    const noId = removeRule(registry, { repo: 'local', ruleId: `${'x'.repeat(5_000)}\0` }, 'admin');
+    await expect(noId).rejects.toMatchObject({ code: 'policy_rule_not_found' });
+    expect(await audited(registry)).toHaveLength(recorded);
     const global = { repo: 'team', ruleId: everywhere.rule.ruleId };
     await expect(removeRule(registry, global, 'admin')).rejects.toMatchObject({ code: 'policy_rule_not_found' });
     await expect(makeRule(registry, { repo: 'none', rule: named('a', 'both') }, 'admin')).rejects.toMatchObject({

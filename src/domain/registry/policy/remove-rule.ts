@@ -1,4 +1,5 @@
 import { WaybillError } from '../../../contract/errors.ts';
+import { isId } from '../../../contract/ids.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import type { LockedTx } from '../../../platform/store/store.ts';
@@ -18,14 +19,17 @@ export interface RemovedRule {
  * @param request.repo the repo it was made for; null for a rule of every repo
  * @throws WaybillError `repo_not_found`, `policy_rule_not_found`
  */
-export function removeRule(
+export async function removeRule(
   registry: Registry,
   request: { readonly repo: string | null; readonly ruleId: string },
   by: string,
 ): Promise<RemovedRule> {
   const { repo, ruleId } = request;
   const { store, clock } = registry;
-  return recordingRefusal(registry, { action: 'policy.rule.removed', resource: ruleId, by, details: { repo } }, () =>
+  // What is no id is no act either: nothing of it is recorded.
+  if (!isId('policyRule', ruleId)) throw ruleNotFound(ruleId, repo);
+  const act = { action: 'policy.rule.removed', resource: ruleId, by, details: { repo } } as const;
+  return await recordingRefusal(registry, act, () =>
     store.locked({ table: 'policy_lock', key: { id: 1 } }, async (tx) => {
       if (repo !== null) await requireRepo(tx, repo);
       const row = await tx.db.selectFrom('policy_rule').selectAll().where('id', '=', ruleId).executeTakeFirst();

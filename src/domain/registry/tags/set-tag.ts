@@ -74,7 +74,7 @@ export async function setTag(
 /**
  * Removes a tag; the versions stay.
  * @returns what it was
- * @throws WaybillError `repo_not_found`, `package_not_found`, `tag_not_found`
+ * @throws WaybillError `invalid_argument` for what is no tag, `repo_not_found`, `package_not_found`, `tag_not_found`
  */
 export async function removeTag(
   registry: Registry,
@@ -83,6 +83,7 @@ export async function removeTag(
 ): Promise<Tag> {
   const { repo, tag } = request;
   const { store, clock } = registry;
+  assertTag(tag);
   const resource = `${repo}/${request.type ?? '?'}:${request.name}@${tag}`;
   return await recordingRefusal(registry, { action: 'package.tag.removed', resource, by }, async () => {
     const found = await packageOf(registry, request);

@@ -69,6 +69,10 @@ describe.each(bothStores)('tags on %s', (_engine, open) => {
     await expect(removeTag(registry, { ...tag, tag: 'latest' }, 'three')).rejects.toMatchObject({
       code: 'tag_not_found',
     });
+    // What cannot be a tag is no act, and nothing of it comes into the audit.
+    await expect(removeTag(registry, { ...tag, tag: `${'x'.repeat(5_000)}\0` }, 'three')).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
     const records = await registry.store.read(({ db }) =>
       db
         .selectFrom('audit')
