@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { medianOf, runEngine } from '../bench/engine-result.ts';
+import { medianOf, runEngine, runProgram } from '../bench/engine-result.ts';
 import { measureEvents } from '../bench/events.ts';
 import { measureFollowers } from '../bench/followers.ts';
 import { measureResume } from '../bench/measure-resume.ts';
+import { measureLimits } from '../bench/registry-limits.ts';
+import { registryResultSchema } from '../bench/registry-result.ts';
 import { renderBench } from '../bench/render.ts';
 import { measureServeStart } from '../bench/serve-start.ts';
 import { measureSnapshot } from '../bench/snapshot.ts';
@@ -77,6 +79,32 @@ describe('each row of the benchmark measures the real thing; how fast it is, onl
     }
   });
 
+  test.each(['whole', 'steps', 'inside'])(
+    'G27 small publishes (%s), each answer and what is stored checked, and large files up and down',
+    async (how) => {
+      const publishes = { inFlight: 4, warmSeconds: 0, seconds: 0.3, ones: 3, oneSeconds: 5 };
+      const place = await mkdtemp(join(data, 'registry-'));
+      const load = { ...publishes, data: place, bytes: 2 ** 20, transfers: 2, together: 2 };
+      const printed = await runProgram(join(root, 'bench/waybill-registry.ts'), [how], load, root);
+      const { publishes: done, transfers, settings } = registryResultSchema.parse(printed);
+      expect(done).toMatchObject({ ones: 3 });
+      expect(done?.published).toBeGreaterThanOrEqual(11);
+      if (how === 'inside') return;
+      expect(transfers?.alone.up).toBeGreaterThan(0);
+      expect(transfers?.many?.peak).toBeGreaterThanOrEqual(20);
+      expect(settings).toContain(how === 'whole' ? 'synchronous=FULL' : 'four requests');
+    },
+  );
+
+  test('G27 a bare server on Node moves the same files, and SHA-256 and the disk are measured on the same size', async () => {
+    const publishes = { inFlight: 4, warmSeconds: 0, seconds: 0.1, ones: 1, oneSeconds: 1 };
+    const load = { ...publishes, data: await mkdtemp(join(data, 'bare-')), bytes: 2 ** 20, transfers: 1, together: 2 };
+    const bare = registryResultSchema.parse(await runProgram(join(root, 'bench/peers/node-alone.mjs'), [], load, root));
+    expect(bare.publishes).toBeUndefined();
+    expect(bare.transfers?.alone.down).toBeGreaterThan(0);
+    for (const rate of Object.values(measureLimits(data, 2 ** 20))) expect(rate).toBeGreaterThan(0);
+  });
+
   test('the start of a daemon until it answers, beside an empty Node', async () => {
     const [floor, serve] = await measureServeStart(data, 1);
     expect(serve?.median).toBeGreaterThan(floor?.median ?? Number.POSITIVE_INFINITY);
@@ -137,6 +165,35 @@ describe('the page', () => {
     expect(page).toContain('| from the event to its arrival | 4.00 ms | **20.0 ms** | 30.0 ms |');
     expect(page).toContain('| alone, 30 s | 0.12 % of a core | 80 MiB |');
     expect(page).toContain('| serve | 300 ms | 400 ms | 7.5 times |');
+  });
+
+  test('G27 the part about the registry has its ratios beside Verdaccio and its shares of the slower limit', () => {
+    const small = { published: 9, ones: 1, p50: 2, p99: 3, cpuMs: 1 };
+    const about = { version: '1', settings: 's' };
+    const alone = { up: 800, down: 1200, peak: 120 };
+    const page = renderBench({
+      machine,
+      rounds: 1,
+      seconds: 1,
+      registry: {
+        size: 100,
+        together: 16,
+        limits: { sha256: 1500, write: 1000, read: 3000 },
+        registries: [
+          {
+            ...about,
+            name: 'Waybill',
+            publishes: { ...small, freshPerSecond: 600, versionsPerSecond: 500 },
+            transfers: { before: 100, after: 110, alone, many: { ...alone, peak: 140 } },
+          },
+          { ...about, name: 'Verdaccio', publishes: { ...small, freshPerSecond: 50, versionsPerSecond: 100 } },
+        ],
+      },
+    });
+    expect(page).toContain('| Verdaccio | 50 | 12 times | 100 | 5.0 times | 2.00 ms | 3.00 ms | 1.00 ms |');
+    expect(page).toContain('Beside Verdaccio: **12 times** the publishes of new packages a second, **5.0 times** of');
+    expect(page).toContain('| Waybill | 800 | 80 % | 1,200 | 80 % | 800 | 1,200 |');
+    expect(page).toContain('| Waybill | 100 MiB | 120 MiB | 140 MiB | 110 MiB |');
   });
 
   test('the median of rounds is taken number by number', () => {
