@@ -3,6 +3,10 @@
 //
 //   cp -r examples/release /tmp/release && cd /tmp/release && git init && waybill init
 //   waybill run --workflow release --input '{"packages": ["core", "web"]}'
+//
+// What its steps named as `expectedOutputs` can be released, once it has succeeded:
+//
+//   waybill keys init && waybill publish RUN --package shop --version 1.0.0 && waybill verify shop@1.0.0
 import { type DecisionEngine, defineConfig, defineWorkflow, WaybillError, z } from 'waybill';
 
 const changes = ['fix', 'feature', 'breaking'] as const;
