@@ -2,11 +2,15 @@ import { parseSync, Visitor } from 'oxc-parser';
 import type { CheckReport } from '../checks/check.ts';
 import type { SourceFile } from '../layers/check-layers.ts';
 
-/** Where our routes are declared, served and called; tests, benchmarks and the demo talk to a daemon as strangers do. */
+/**
+ * Where our routes are declared, served and called; tests, benchmarks and the demo talk to a daemon as strangers do, and
+ * webhooks are the servers of others.
+ */
 const homes = [
   'src/contract/api/',
   'src/surfaces/http/',
   'src/sdk/client/',
+  'src/executors/webhooks/',
   'scripts/openapi/',
   'test/',
   'bench/',
