@@ -14,7 +14,7 @@ export function define(command: Command, context: () => CliContext): void {
       'after',
       `
 There is no way back: the coordinate stays taken, nothing of it can be downloaded any more, and its bytes go when
-registry.tombstoneDays are over. Its digest, and who withdrew it and why, stay on record.
+registry.tombstoneDays are over, unless a run has them too. Its digest, and who withdrew it and why, stay on record.
 
 Examples:
   $ waybill tombstone my-tool@1.2.0 --reason "built from the wrong branch"`,
