@@ -17,10 +17,11 @@ const made = /^<!-- made: ([^>]+) -->\n[\s\S]*?^<!-- \/made -->$/gm;
 export async function renderApiPage(page: string, document: JsonObject): Promise<string> {
   const operations = operationsOf(document);
   const shapes = await shapesText(document);
+  const tags = listAt(document, 'tags').map((tag) => (isJsonObject(tag) ? `${tag.name}` : ''));
   const told = new Set<string>();
   const rendered = page.replaceAll(made, (_, name: string) => {
     told.add(name);
-    return `<!-- made: ${name} -->\n${name === 'shapes' ? shapes : partOf(name, operations)}\n<!-- /made -->`;
+    return `<!-- made: ${name} -->\n${name === 'shapes' ? shapes : partOf(name, operations, tags)}\n<!-- /made -->`;
   });
   const missing = [...operations.keys()].filter((id) => !told.has(`route ${id}`));
   if (missing.length > 0) throw new Error(`docs/api.md has no part for ${missing.join(', ')}`);
@@ -30,16 +31,28 @@ export async function renderApiPage(page: string, document: JsonObject): Promise
 /** The operations no command of the page asks for. */
 export function operationsWithoutExample(page: string, document: JsonObject): string[] {
   const commands = [...page.matchAll(/^\$ .*$/gm)].map(([command]) => command);
-  return [...operationsOf(document)].flatMap(([id, { method, path }]) => {
-    const place = path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/?"\' ]+');
-    const asked = new RegExp(`\\$URL${place}(?=[?"' ]|$)`);
-    const calls = commands.filter((command) => asked.test(command) && methodOf(command) === method);
-    return calls.length === 0 ? [id] : [];
+  // A place of its own comes before one that a parameter could be: `/versions/drafts` before `/{type}/{name}`.
+  const open = (path: string) => path.split('{').length;
+  const operations = [...operationsOf(document)].sort(([, a], [, b]) => open(a.path) - open(b.path));
+  const shown = commands.map((command) => {
+    const fits = operations.find(([, { method, path }]) => method === methodOf(command) && asksFor(command, path));
+    return fits?.[0];
   });
+  return [...operationsOf(document).keys()].filter((id) => !shown.includes(id));
 }
 
+function asksFor(command: string, path: string): boolean {
+  const place = path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/?"\' ]+');
+  return new RegExp(`\\$URL${place}(?=[?"' ]|$)`).test(command);
+}
+
+/** The method curl uses. */
 function methodOf(command: string): string {
-  return /-X (\w+)/.exec(command)?.[1] ?? (command.includes('--json ') ? 'POST' : 'GET');
+  const said = /-X (\w+)/.exec(command)?.[1];
+  if (said !== undefined) return said;
+  if (command.includes('--head ')) return 'HEAD';
+  if (command.includes('--upload-file ')) return 'PUT';
+  return command.includes('--json ') ? 'POST' : 'GET';
 }
 
 interface Operation {
@@ -60,20 +73,26 @@ function operationsOf(document: JsonObject): ReadonlyMap<string, Operation> {
   return found;
 }
 
-function partOf(name: string, operations: ReadonlyMap<string, Operation>): string {
+function partOf(name: string, operations: ReadonlyMap<string, Operation>, tags: readonly string[]): string {
   const operation = operations.get(/^route (\w+)$/.exec(name)?.[1] ?? '');
   if (operation !== undefined) return routeText(operation);
-  if (name === 'routes') return routesTable([...operations.values()]);
+  if (name === 'routes') return routesTable([...operations.values()], tags);
   if (name === 'codes') return codesTable();
   throw new Error(`docs/api.md asks for "${name}", and nothing makes that`);
 }
 
-function routesTable(operations: readonly Operation[]): string {
-  const rows = operations.map(({ method, path, operation }) => {
-    const role = operation['x-waybill-role'];
-    return `| \`${method} ${path}\` | ${role === 'open' ? 'no token' : role} | ${operation.summary} |`;
+/** All routes, those of one tag together, in the order in which the document has its tags. */
+function routesTable(operations: readonly Operation[], tags: readonly string[]): string {
+  const rows = tags.flatMap((tag) => {
+    const group = operations.filter(({ operation }) => listAt(operation, 'tags').includes(tag));
+    return [`| **${tag}** | | |`, ...group.map(routeRow)];
   });
   return ['| route | role | what it does |', '|---|---|---|', ...rows].join('\n');
+}
+
+function routeRow({ method, path, operation }: Operation): string {
+  const role = operation['x-waybill-role'];
+  return `| \`${method} ${path}\` | ${role === 'open' ? 'no token' : role} | ${operation.summary} |`;
 }
 
 function routeText({ method, path, operation }: Operation): string {
@@ -87,9 +106,11 @@ function routeText({ method, path, operation }: Operation): string {
     return `- ${parameter.in} \`${name}${needed}: ${shapeText(schema)}\`${said(meaningOf({ ...schema, ...description }))}`;
   });
   const body = objectAt(operation, 'requestBody');
-  const content = objectAt(objectAt(objectAt(body, 'content'), 'application/json'), 'schema');
-  if (body.content !== undefined)
-    takes.push(`- body${body.required === true ? '' : ', if any'} \`${shapeText(content)}\``);
+  const [[type, content] = []] = Object.entries(objectAt(body, 'content'));
+  if (type !== undefined && content !== undefined && isJsonObject(content)) {
+    const as = type === 'application/json' ? '' : ` as \`${type}\``;
+    takes.push(`- body${body.required === true ? '' : ', if any'} \`${shapeText(content.schema)}\`${as}`);
+  }
   return [
     `**\`${method} ${path}\`** (${role === 'open' ? 'no token' : role})`,
     ...(takes.length > 0 ? ['', ...takes] : []),
@@ -107,7 +128,9 @@ function headerName(name: string): string {
 }
 
 function answerLines(operation: JsonObject): string[] {
-  const common: ReadonlySet<string> = new Set(problemsOfRoute({ role: 'admin', takesInput: true, takesBody: true }));
+  const common: ReadonlySet<string> = new Set(
+    problemsOfRoute({ role: 'repo.admin', takesInput: true, takesBody: true }),
+  );
   const problems: string[] = [];
   const answers: string[] = [];
   for (const [status, answer] of Object.entries(objectAt(operation, 'responses'))) {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { attestationSchema } from '../../src/contract/api/attestations.ts';
+import { auditListSchema, auditRecordSchema } from '../../src/contract/api/audit.ts';
 import { deletedDraftSchema, draftListSchema, madeDraftSchema, newDraftSchema } from '../../src/contract/api/drafts.ts';
 import {
   addEntriesSchema,
@@ -11,7 +13,35 @@ import {
 import { streamEndSchema } from '../../src/contract/api/events.ts';
 import { growingLists } from '../../src/contract/api/growing.ts';
 import { manifestAnswerSchema } from '../../src/contract/api/manifests.ts';
+import {
+  listedVersionSchema,
+  packageListSchema,
+  packageSchema,
+  passedGateSchema,
+  quarantineMarkSchema,
+  tombstonedSchema,
+  tombstoneSchema,
+  versionListSchema,
+  versionSchema,
+  versionStateSchema,
+} from '../../src/contract/api/packages.ts';
+import {
+  madeRuleSchema,
+  newRuleSchema,
+  quarantinedSchema,
+  quarantineListSchema,
+  removedRuleSchema,
+  ruleListSchema,
+  ruleSchema,
+} from '../../src/contract/api/policy.ts';
 import { issueSchema, problemSchema } from '../../src/contract/api/problem.ts';
+import {
+  publishedSchema,
+  publishedWholeSchema,
+  publishSchema,
+  wholeVersionSchema,
+} from '../../src/contract/api/publish.ts';
+import { listedRepoSchema, newRepoSchema, repoListSchema, repoSchema } from '../../src/contract/api/repos.ts';
 import {
   answerApprovalSchema,
   cancelRunSchema,
@@ -27,6 +57,7 @@ import {
   submitRunSchema,
 } from '../../src/contract/api/runs.ts';
 import { capabilitiesSchema, healthSchema, readinessSchema } from '../../src/contract/api/system.ts';
+import { changedTagSchema, setTagSchema, tagListSchema, tagSchema } from '../../src/contract/api/tags.ts';
 import {
   changeRolesSchema,
   madeTokenSchema,
@@ -35,6 +66,17 @@ import {
   tokenSchema,
 } from '../../src/contract/api/tokens.ts';
 import { toolDetailSchema, toolListSchema, toolSummarySchema } from '../../src/contract/api/tools.ts';
+import { blobSchema, newUploadSchema, uploadSchema } from '../../src/contract/api/uploads.ts';
+import {
+  deliveryListSchema,
+  deliverySchema,
+  deliveryStateSchema,
+  madeWebhookSchema,
+  newWebhookSchema,
+  removedWebhookSchema,
+  webhookListSchema,
+  webhookSchema,
+} from '../../src/contract/api/webhooks.ts';
 import {
   artifactSchema,
   blobReferenceSchema,
@@ -53,49 +95,92 @@ const named: ReadonlyMap<z.core.$ZodType, string> = new Map<z.core.$ZodType, str
   [addEntriesSchema, 'AddEntries'],
   [answerApprovalSchema, 'AnswerApproval'],
   [artifactSchema, 'Artifact'],
+  [attestationSchema, 'Attestation'],
+  [auditListSchema, 'AuditList'],
+  [auditRecordSchema, 'AuditRecord'],
   [blobReferenceSchema, 'BlobReference'],
+  [blobSchema, 'Blob'],
   [cancelRunSchema, 'CancelRun'],
   [capabilitiesSchema, 'Capabilities'],
-  [changeRolesSchema, 'ChangeRoles'],
   [changedEntriesSchema, 'ChangedEntries'],
+  [changedTagSchema, 'ChangedTag'],
+  [changeRolesSchema, 'ChangeRoles'],
   [deletedDraftSchema, 'DeletedDraft'],
+  [deliveryListSchema, 'DeliveryList'],
+  [deliverySchema, 'Delivery'],
+  [deliveryStateSchema, 'DeliveryState'],
   [draftListSchema, 'DraftList'],
-  [entrySchema, 'Entry'],
   [entryListSchema, 'EntryList'],
+  [entrySchema, 'Entry'],
   [failureSchema, 'Failure'],
   [healthSchema, 'Health'],
   [issueSchema, 'Issue'],
   [jsonValueSchema, 'JsonValue'],
   [ledgerEventSchema, 'LedgerEvent'],
+  [listedRepoSchema, 'ListedRepo'],
+  [listedVersionSchema, 'ListedVersion'],
   [madeDraftSchema, 'MadeDraft'],
+  [madeRuleSchema, 'MadeRule'],
   [madeTokenSchema, 'MadeToken'],
+  [madeWebhookSchema, 'MadeWebhook'],
   [manifestAnswerSchema, 'ManifestAnswer'],
   [newDraftSchema, 'NewDraft'],
   [newEntrySchema, 'NewEntry'],
+  [newRepoSchema, 'NewRepo'],
+  [newRuleSchema, 'NewRule'],
   [newTokenSchema, 'NewToken'],
+  [newUploadSchema, 'NewUpload'],
+  [newWebhookSchema, 'NewWebhook'],
+  [packageListSchema, 'PackageList'],
+  [packageSchema, 'Package'],
+  [passedGateSchema, 'PassedGate'],
   [problemSchema, 'Problem'],
   [provenanceSchema, 'Provenance'],
+  [publishedSchema, 'PublishedVersion'],
+  [publishedWholeSchema, 'PublishedWhole'],
+  [publishSchema, 'Publish'],
+  [quarantinedSchema, 'QuarantinedVersion'],
+  [quarantineListSchema, 'Quarantine'],
+  [quarantineMarkSchema, 'QuarantineMark'],
   [readinessSchema, 'Readiness'],
   [receiptSchema, 'Receipt'],
   [removedEntrySchema, 'RemovedEntry'],
+  [removedRuleSchema, 'RemovedRule'],
+  [removedWebhookSchema, 'RemovedWebhook'],
+  [repoListSchema, 'RepoList'],
+  [repoSchema, 'Repo'],
   [requestAnswerSchema, 'RequestAnswer'],
   [resumeRunSchema, 'ResumeRun'],
+  [ruleListSchema, 'RuleList'],
+  [ruleSchema, 'Rule'],
   [runAnswerSchema, 'RunAnswer'],
   [runDetailSchema, 'Run'],
   [runListSchema, 'RunList'],
   [runSummarySchema, 'RunSummary'],
   [sendSignalSchema, 'SendSignal'],
+  [setTagSchema, 'SetTag'],
   [stepListSchema, 'StepList'],
   [stepReference, 'StepReference'],
   [stepSchema, 'Step'],
   [streamEndSchema, 'StreamEnd'],
   [submitRunSchema, 'SubmitRun'],
+  [tagListSchema, 'TagList'],
+  [tagSchema, 'Tag'],
   [tokenListSchema, 'TokenList'],
   [tokenSchema, 'Token'],
+  [tombstonedSchema, 'TombstonedVersion'],
+  [tombstoneSchema, 'Tombstone'],
   [toolDescriptionSchema, 'ToolDescription'],
   [toolDetailSchema, 'Tool'],
   [toolListSchema, 'ToolList'],
   [toolSummarySchema, 'ToolSummary'],
+  [uploadSchema, 'Upload'],
+  [versionListSchema, 'VersionList'],
+  [versionSchema, 'Version'],
+  [versionStateSchema, 'VersionState'],
+  [webhookListSchema, 'WebhookList'],
+  [webhookSchema, 'Webhook'],
+  [wholeVersionSchema, 'WholeVersion'],
 ]);
 
 /** Says which list of names may grow without breaking anybody. */
@@ -113,12 +198,20 @@ class Names extends z.core.$ZodRegistry<z.core.GlobalMeta> {
 /** The named schemas that were met while a document was made. */
 export class Components {
   readonly #schemas = new Map<string, JsonObject>();
+  /** What was made before: the shape of a problem stands in every route a dozen times. */
+  readonly #made = { input: new Map<z.ZodType, JsonObject>(), output: new Map<z.ZodType, JsonObject>() };
 
   /**
    * The JSON Schema of a part of a request (`input`) or an answer (`output`), with references to named ones.
    * @throws Error for a shape that refers to itself and has no name, or that differs between request and answer
    */
   schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
+    const made = this.#made[io].get(schema) ?? this.#make(schema, io);
+    this.#made[io].set(schema, made);
+    return made;
+  }
+
+  #make(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
     // Wrapped, so that a named schema is a reference here too.
     const { properties, $defs = {} } = z.toJSONSchema(z.object({ root: schema }), {
       target: 'draft-2020-12',

@@ -10,6 +10,15 @@ fields you do not know. How all of it works, with examples: docs/api.md.`;
 const tags = [
   { name: 'Runs', description: 'Durable executions of tools and workflows: submit, follow, steer.' },
   { name: 'Tools', description: 'What the workspace offers to run.' },
+  { name: 'Repos', description: 'Where packages are kept; who may do what is said of each.' },
+  { name: 'Blobs', description: 'Bytes by their digest: uploads in one piece or in parts, downloads by range.' },
+  { name: 'Drafts', description: 'Versions in the making: their files and their manifest.' },
+  { name: 'Versions', description: 'Publish, download, withdraw; what is published never changes.' },
+  { name: 'Packages', description: 'What there is, by name.' },
+  { name: 'Tags', description: 'Names that move from version to version.' },
+  { name: 'Rules', description: 'What may not be published or downloaded, and what is held back.' },
+  { name: 'Audit', description: 'Who did what to what, and how it ended.' },
+  { name: 'Webhooks', description: 'Others who are told of what leaves the workspace, signed.' },
   { name: 'Tokens', description: 'Who may do what.' },
   { name: 'System', description: 'How the daemon itself is.' },
 ];

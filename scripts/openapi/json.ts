@@ -17,6 +17,7 @@ export function isList(value: JsonValue | undefined): value is readonly JsonValu
 }
 
 export function same(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object') return a === b;
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 

@@ -14,6 +14,7 @@ export function shapeText(schema: JsonValue | undefined): string {
   if (isList(schema.enum) && schema.enum.length > mostWords) return 'string';
   if (isList(schema.enum)) return schema.enum.map((value) => `'${value}'`).join(' | ');
   if (isList(schema.type)) return schema.type.map((type) => shapeText({ ...schema, type })).join(' | ');
+  if (schema.format === 'binary') return 'bytes';
   switch (schema.type) {
     case 'integer':
       return 'number';

@@ -31,7 +31,7 @@ export const auditRecordSchema = z
     outcome: z.enum(auditOutcomes),
     reason: z.string().nullable().describe('Why it was refused or failed.'),
     correlationId: z.string().regex(idShapes.traceId).nullable().describe('The W3C trace id of what it was part of.'),
-    details: jsonValueSchema.describe('Facts, without secrets; null when there are none.'),
+    details: jsonValueSchema.nullable().describe('Facts, without secrets; null when there are none.'),
     position: z
       .int()
       .min(1)
