@@ -19,7 +19,10 @@ export async function writeWhole(
   const { db } = tx;
   const { versionId: version, packageId, repo, coordinate } = row;
   const { entries, manifest } = whole.found;
-  const sizes = new Map(entries.map(({ digest, size }) => [digest, size]));
+  // In one order for everybody: of two that add the same blobs one waits for the other, and never both.
+  const sizes = new Map(
+    entries.map(({ digest, size }) => [digest, size] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
   const known = new Set<string>();
   for (const digests of pages([...sizes.keys()])) {
     const query = db.selectFrom('repo_blob').select('digest').where('repo', '=', repo).where('digest', 'in', digests);

@@ -74,7 +74,7 @@ describe.each(bothStores)('publishing a run on %s', (_engine, open) => {
     expect(made.entries.count).toBe(1);
   });
 
-  test('G23 what cannot be released is refused before anything is made', async () => {
+  test('G19 G23 what cannot be released is refused, on record, before anything is made', async () => {
     await using world = await openReleaseWorld(await open());
     const { releases } = world;
     const { registry } = releases;
@@ -103,6 +103,26 @@ describe.each(bothStores)('publishing a run on %s', (_engine, open) => {
       hint: expect.stringContaining('waybill keys init'),
     });
     expect(await versions()).toBe(0);
+    const records = await registry.store.read(({ db }) =>
+      db
+        .selectFrom('audit')
+        .select(['actor', 'resource', 'outcome', 'reason'])
+        .where('action', 'in', ['package.version.publish.refused', 'package.version.publish.failed'])
+        .orderBy('id')
+        .execute(),
+    );
+    expect(records.map(({ reason }) => reason)).toEqual([
+      'run_not_succeeded',
+      'draft_empty',
+      'chain_broken',
+      'signing_key_missing',
+    ]);
+    expect(records[0]).toEqual({
+      actor: 'me',
+      resource: 'waybill-run:my-tool@1.2.0',
+      outcome: 'refused',
+      reason: 'run_not_succeeded',
+    });
     const unsigned = await publishRun(releases, publishRequest(again, { unsigned: true }), 'me');
     expect(unsigned.attestation).toBeNull();
   });

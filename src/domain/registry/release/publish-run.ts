@@ -6,11 +6,13 @@ import type { RunArtifact } from '../attestation/run-evidence.ts';
 import { signStatement } from '../attestation/sign-statement.ts';
 import { addBlob } from '../blobs/add-blob.ts';
 import { createDraft } from '../drafts/create-draft.ts';
+import { nameOf } from '../drafts/draft-errors.ts';
 import { putManifest } from '../manifests/put-manifest.ts';
 import type { Coordinate, Entry } from '../package-types/package-type.ts';
 import { showVersion, type VersionDescription } from '../packages/describe-version.ts';
 import { publishVersion } from '../publish/publish-version.ts';
 import { versionDigest } from '../publish/version-digest.ts';
+import { type Act, recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { chooseFiles, holdBytes } from './choose-files.ts';
 import { findCoordinate } from './find-coordinate.ts';
@@ -74,12 +76,10 @@ async function publishOnce(
 ): Promise<PublishedRun> {
   const { registry, signing } = releases;
   const { repo, coordinate, unsigned } = request;
+  // What is refused before there is a draft would leave no record otherwise.
+  const recorded = <T>(work: () => Promise<T>) => recordingRefusal(registry, actOf(request, by), work);
   onStage('checking the run');
-  const run = await runOfRelease(registry, request.run);
-  const files = chooseFiles(run, request.files);
-  const entries: readonly Entry[] = files.map((file) => ({ ...file, mediaType: null }));
-  await holdBytes(registry, files);
-  const body = await manifestOfRelease(registry, { coordinate, entries }, run, request.manifest);
+  const { run, files, entries, body } = await recorded(() => gather(registry, request));
   const digest = digestWith(registry, { coordinate, entries, body });
   const there = await findCoordinate(registry, repo, coordinate);
   if (there !== null && there.state !== 'draft') {
@@ -87,7 +87,7 @@ async function publishOnce(
     const { idempotent } = await publishVersion(registry, { repo, versionId, expectedDigest: digest }, by);
     return { ...(await showVersion(registry, repo, versionId)), idempotent, files };
   }
-  const signer = unsigned ? null : await signing.open();
+  const signer = unsigned ? null : await recorded(() => signing.open());
   onStage('attaching files');
   const wanted = { repo, coordinate, run: request.run, entries, isThere: there !== null };
   const versionId = await makeDraft(registry, wanted, by);
@@ -102,6 +102,26 @@ async function publishOnce(
     by,
   );
   return { ...(await showVersion(registry, repo, versionId)), idempotent, files };
+}
+
+function actOf({ repo, coordinate, run }: PublishRun, by: string): Act {
+  return {
+    action: 'package.version.published',
+    otherwise: { refused: 'package.version.publish.refused', failed: 'package.version.publish.failed' },
+    resource: nameOf(coordinate),
+    by,
+    details: { repo, run },
+  };
+}
+
+/** The run with its evidence, and what of it is published. */
+async function gather(registry: Registry, { run: runId, coordinate, files: globs, manifest }: PublishRun) {
+  const run = await runOfRelease(registry, runId);
+  const files = chooseFiles(run, globs);
+  const entries: readonly Entry[] = files.map((file) => ({ ...file, mediaType: null }));
+  await holdBytes(registry, files);
+  const body = await manifestOfRelease(registry, { coordinate, entries }, run, manifest);
+  return { run, files, entries, body };
 }
 
 /** A draft with exactly these entries, whose blobs are in its repo. */
@@ -119,13 +139,18 @@ async function makeDraft(
   const { repo, coordinate, run, entries, isThere } = wanted;
   const sizes = new Map(entries.map(({ digest, size }) => [digest, size]));
   await registry.store.write(async (tx) => {
-    for (const [digest, size] of sizes) await addBlob(tx, registry, { repo, digest, size }, by);
+    // In one order for everybody: of two that add the same blobs one waits for the other, and never both.
+    for (const [digest, size] of [...sizes].sort(byDigest)) await addBlob(tx, registry, { repo, digest, size }, by);
   });
   // What an earlier attempt left may not go together with what this one wants: that is taken out first.
   const draft = { ...coordinate, repo, run };
   const { versionId, reusedDraft } = await createDraft(registry, isThere ? draft : { ...draft, entries }, by);
   if (isThere || reusedDraft) await sameEntries(registry, { repo, versionId, entries }, by);
   return versionId;
+}
+
+function byDigest([a]: readonly [Digest, number], [b]: readonly [Digest, number]): number {
+  return a < b ? -1 : 1;
 }
 
 function mediaTypeOf({ types }: Registry, { type }: Coordinate): string | null {
