@@ -34,7 +34,9 @@ export function entryProblems(entries: readonly NewEntry[]): readonly RequestPro
   const places = new Map<string, number[]>();
   entries.forEach(({ path }, index) => {
     for (const message of pathProblems(path)) say(index, 'path', message);
-    places.set(path, [...(places.get(path) ?? []), index]);
+    const same = places.get(path);
+    if (same === undefined) places.set(path, [index]);
+    else same.push(index);
   });
   for (const indices of places.values()) {
     if (indices.length === 1) continue;

@@ -15,21 +15,43 @@ export function foldersOf(path: string): readonly string[] {
   return folders;
 }
 
-/** Pairs of different paths that cannot lie in one folder on every file system; each pair once. Linear in their lengths. */
+/**
+ * Pairs of different paths that cannot lie in one folder on every file system: of twins each pair once, and of a file that
+ * lies in others only the nearest, or a request of a few megabytes would have millions of pairs. Sorted, what lies in a
+ * folder follows it at once: nobody looks at each folder of each path.
+ */
 export function pathConflicts(paths: readonly string[]): readonly PathConflict[] {
   const conflicts: PathConflict[] = [];
   const files = new Map<string, string>();
-  for (const path of paths) {
-    const folded = foldPath(path);
-    const other = files.get(folded);
-    if (other === undefined) files.set(folded, path);
+  const folded = paths.map(foldPath);
+  paths.forEach((path, index) => {
+    const own = folded[index] ?? path;
+    const other = files.get(own);
+    if (other === undefined) files.set(own, path);
     else if (other !== path) conflicts.push({ path, other, kind: 'case' });
-  }
-  for (const path of paths) {
-    for (const folder of foldersOf(foldPath(path))) {
-      const file = files.get(folder);
-      if (file !== undefined) conflicts.push({ path, other: file, kind: 'folder' });
-    }
-  }
+  });
+  const above = nearestFiles([...files.keys()]);
+  paths.forEach((path, index) => {
+    const other = files.get(above.get(folded[index] ?? path) ?? '');
+    if (other !== undefined) conflicts.push({ path, other, kind: 'folder' });
+  });
   return conflicts;
+}
+
+/** Of each path that lies in a file, the nearest such file. */
+function nearestFiles(files: readonly string[]): ReadonlyMap<string, string> {
+  // With its slash at the end, what is in a folder begins with the folder, and so comes right behind it.
+  const folders = files.map((file) => `${file}/`).sort();
+  const nearest = new Map<string, string>();
+  const around: string[] = [];
+  for (const folder of folders) {
+    let last = around.at(-1);
+    while (last !== undefined && !folder.startsWith(last)) {
+      around.pop();
+      last = around.at(-1);
+    }
+    if (last !== undefined) nearest.set(folder.slice(0, -1), last.slice(0, -1));
+    around.push(folder);
+  }
+  return nearest;
 }

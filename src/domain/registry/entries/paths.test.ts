@@ -153,9 +153,25 @@ describe('paths of one version', () => {
     ]);
     expect(pathConflicts(['a', 'a/b', 'a/b/c'])).toEqual([
       { path: 'a/b', other: 'a', kind: 'folder' },
-      { path: 'a/b/c', other: 'a', kind: 'folder' },
       { path: 'a/b/c', other: 'a/b', kind: 'folder' },
     ]);
+    // What sorts between a folder and what is in it: "-" and "." come before the slash.
+    expect(pathConflicts(['a/b', 'a-b', 'a', 'a.b', 'a-b/c'])).toEqual([
+      { path: 'a/b', other: 'a', kind: 'folder' },
+      { path: 'a-b/c', other: 'a-b', kind: 'folder' },
+    ]);
+  });
+
+  test('G6 the deepest paths a request can have, each a file in the one before it, are told one by one', () => {
+    const chain = Array.from({ length: 500 }, (_, depth) =>
+      Array(depth + 1)
+        .fill('a')
+        .join('/'),
+    );
+    const leaves = Array.from({ length: 9_500 }, (_, index) => `${'a/'.repeat(500)}${index}`);
+    const begun = performance.now();
+    expect(pathConflicts([...chain, ...leaves])).toHaveLength(9_999);
+    expect(performance.now() - begun).toBeLessThan(5_000);
   });
 
   test('G6 the same as comparing each with each', () => {
