@@ -66,9 +66,9 @@ export async function publishWhole(registry: Registry, wanted: WholeVersion, by:
   return await recordingRefusal(registry, act, async () => {
     await Promise.all(wanted.files.map(({ bytes }) => registry.blobs.put(bytes)));
     const versionId = makeId('version');
-    if (registry.settings.gates.length > 0) await checkGates(registry, newRow(whole, versionId, ''), whole.found, by);
+    const evidence = await checkGates(registry, newRow(whole, versionId, ''), whole.found, by);
     const published = await inPackage(registry, whole, by, (tx, place) =>
-      publishInPackage(registry, tx, { whole, versionId, by }, place),
+      publishInPackage(registry, tx, { whole, versionId, by, evidence }, place),
     );
     if (!published.idempotent) registry.store.hints.announce('outbox');
     return published;
@@ -178,18 +178,20 @@ interface Attempt {
   readonly whole: Whole;
   readonly versionId: VersionId;
   readonly by: string;
+  /** What the gates found a moment ago. */
+  readonly evidence: readonly string[];
 }
 
 async function publishInPackage(
   registry: Registry,
   tx: WriteTx,
-  { whole, versionId, by }: Attempt,
+  { whole, versionId, by, evidence }: Attempt,
   { packageId, events, there }: Place,
 ): Promise<PublishedWhole> {
   const { repo, found } = whole;
   if (there !== undefined) return publishedBefore(there, found);
   const at = registry.clock.now();
-  const standings = await gateStandings(tx, registry.settings.gates, registry.gates, found.digest);
+  const standings = await gateStandings(tx, registry.settings.gates, registry.gates, found.digest, evidence);
   assertGatesGreen(standings);
   const row = { ...newRow(whole, versionId, packageId), events };
   await writeWhole(tx, { row, whole, at, by });
