@@ -49,6 +49,10 @@ async function take(lock: string): Promise<boolean> {
     const handle = await open(lock, 'wx', 0o600);
     try {
       await handle.writeFile(us);
+    } catch (error) {
+      // On a full disk: nobody could tell whose it is.
+      await rm(lock, { force: true });
+      throw error;
     } finally {
       await handle.close();
     }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../../contract/errors.ts';
-import { fileWriteFailed } from '../files/file-write-failed.ts';
+import { fileWriteFailed, systemCode } from '../files/file-write-failed.ts';
 import { makeFolder, syncFolder } from '../files/make-folder.ts';
 import type { ExpectedBytes, ReceivedBlob, StagedUpload, StagedUploads } from './blob-store.ts';
 import { changedAt, nothingThere } from './folder-trash.ts';
@@ -79,7 +79,8 @@ export function createStagedFolder(
           try {
             await writeStream(handle, source, { position: size, look });
           } catch (error) {
-            if (error instanceof WaybillError && isOver(error)) await handle.truncate(size);
+            // On a full disk these bytes would keep everybody from writing, and the upload from being discarded.
+            if (isNoRoom(error) || (error instanceof WaybillError && isOver(error))) await handle.truncate(size);
             throw error;
           } finally {
             await handle.sync();
@@ -167,4 +168,5 @@ function offsetMismatch(given: number, offset: number): WaybillError {
   );
 }
 
+const isNoRoom = (error: unknown) => ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '');
 const isOver = ({ code }: WaybillError) => code === 'body_too_large' || code === 'size_mismatch';
