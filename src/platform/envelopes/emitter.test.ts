@@ -140,6 +140,15 @@ test('F4 texts are bounded and can be stored: long, lone surrogates, NUL', () =>
   });
 });
 
+test('F4 of a long list only the items that are kept are looked through for secrets', () => {
+  const problems = Array.from({ length: 10_000 }, (_, index) => ({ password: 'hunter2', message: `no ${index}` }));
+  const begun = performance.now();
+  const { context } = domain.emit({ ...failed, context: { problems, tokens: ['--password', 'hunter2'] } });
+  expect(performance.now() - begun).toBeLessThan(300);
+  expect(context.problems).toHaveLength(20);
+  expect(JSON.stringify(context)).not.toContain('hunter2');
+});
+
 test('F4 the fingerprint is made of type, normalized message, step and exit; nothing else changes it', () => {
   const print = (draft: Partial<Parameters<typeof domain.emit>[0]>) => domain.emit({ ...failed, ...draft }).fingerprint;
   const message =

@@ -131,10 +131,17 @@ function ownTree(): Pick<Correlation, 'correlationId' | 'spanId' | 'parentSpanId
 
 /** Facts, not inputs: texts of 200 characters, lists of 20, six levels, 8 KiB in all; what is cut says so. */
 function boundedContext(redactor: Redactor, context: JsonObject): JsonObject {
-  // The names of fields say which values are secret, so the whole is redacted before its parts are cut.
-  const { value } = redactor.json(context);
+  // The names of fields say which values are secret, so the whole is redacted before its parts are cut. Lists say nothing
+  // by their ends, and a request can have ten thousand problems.
+  const { value } = redactor.json(withShortLists(context, 0));
   const bounded = isObject(value) ? shortenObject(redactor, value, 0) : {};
   return JSON.stringify(bounded).length > longestContext ? { cut: true } : bounded;
+}
+
+function withShortLists(value: JsonValue, depth: number): JsonValue {
+  if (value === null || typeof value !== 'object' || depth >= deepestContext) return value;
+  if (isList(value)) return value.slice(0, mostItems).map((item) => withShortLists(item, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withShortLists(item, depth + 1)]));
 }
 
 function shorten(redactor: Redactor, value: JsonValue, depth: number): JsonValue {
