@@ -10,6 +10,7 @@ import type { RunProvenance } from '../../../contract/evidence.ts';
 import type { Digest } from '../../../contract/ids.ts';
 import { hexOf, parseDigest } from '../../../platform/digests/digest.ts';
 import type { Coordinate, Entry } from '../package-types/package-type.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { gitUri } from './git-uri.ts';
 import type { ProvenRun } from './run-evidence.ts';
 
@@ -39,7 +40,7 @@ export function buildStatement(version: AttestedVersion, run: ProvenRun): Releas
   return {
     _type: statementType,
     subject: [
-      { name: coordinateText(coordinate), digest: digestSet(version.digest) },
+      { name: formatCoordinate(coordinate), digest: digestSet(version.digest) },
       ...entries
         .toSorted((a, b) => (a.path < b.path ? -1 : 1))
         .map(({ path, digest }) => ({ name: path, digest: digestSet(digest) })),
@@ -64,11 +65,6 @@ export function buildStatement(version: AttestedVersion, run: ProvenRun): Releas
       },
     },
   };
-}
-
-/** `type:name@version`: how a version is named where its type must be said. */
-export function coordinateText({ type, name, version }: Coordinate): string {
-  return `${type}:${name}@${version}`;
 }
 
 function internalParameters(provenance: RunProvenance): Predicate['buildDefinition']['internalParameters'] {

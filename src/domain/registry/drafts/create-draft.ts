@@ -2,11 +2,12 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { makeId } from '../../../platform/ids/make-id.ts';
 import { assertChecksums } from '../entries/assert-checksums.ts';
 import { entryProblems } from '../entries/new-entry.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 import { coordinateProblems } from './coordinate-problems.ts';
-import { invalidDraft, nameOf } from './draft-errors.ts';
+import { invalidDraft } from './draft-errors.ts';
 import { draftInPackage, type MadeDraft, makeDraft, type NewDraft } from './draft-in-package.ts';
 
 /** Others may make, or remove, the same package between one look and the next; no third party does so for ever. */
@@ -24,7 +25,7 @@ export async function createDraft(registry: Registry, wanted: NewDraft, by: stri
   if (problems.length > 0) throw invalidDraft(problems);
   const attempt = {
     action: 'package.version.draft.created',
-    resource: nameOf(wanted),
+    resource: formatCoordinate(wanted),
     by,
     details: { repo },
   } as const;

@@ -3,6 +3,7 @@ import type { VersionId } from '../../../contract/ids.ts';
 import { formatTime, type Micros } from '../../../platform/clock/clock.ts';
 import type { RequestProblem } from '../entries/new-entry.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import type { VersionState } from '../states.ts';
 
 /** A request whose parts do not fit, each with its place. */
@@ -31,7 +32,7 @@ interface Taken {
 /** The coordinate is taken for ever. */
 export function versionExists(coordinate: Coordinate, { versionId, state, digest }: Taken): WaybillError {
   const words = `${state} as ${versionId}, with the digest ${digest}`;
-  return new WaybillError('version_exists', `${nameOf(coordinate)} is ${words}`, {
+  return new WaybillError('version_exists', `${formatCoordinate(coordinate)} is ${words}`, {
     hint: 'A coordinate is given out once: choose the next version.',
     details: { versionId, state, digest, problems: [{ path: 'version', message: `is ${words}` }] },
   });
@@ -63,9 +64,4 @@ export function draftOfAnotherRun(versionId: VersionId, actual: string | null, e
       details: { versionId, actual, expected, problems: [{ path: 'run', message: `is not that of ${versionId}` }] },
     },
   );
-}
-
-/** `npm:@scope/name@1.0.0`: a coordinate in messages and audit records. */
-export function nameOf({ type, name, version }: Coordinate): string {
-  return `${type}:${name}@${version}`;
 }

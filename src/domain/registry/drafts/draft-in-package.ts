@@ -9,10 +9,11 @@ import { entriesRecord } from '../entries/entries-record.ts';
 import type { NewEntry } from '../entries/new-entry.ts';
 import { planEntries } from '../entries/write-entries.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import type { Registry } from '../registry.ts';
 import type { VersionRow } from '../version-row.ts';
 import { isExpired } from './change-draft.ts';
-import { draftOfAnotherRun, nameOf, versionExists } from './draft-errors.ts';
+import { draftOfAnotherRun, versionExists } from './draft-errors.ts';
 import { removeDraftRows } from './remove-draft.ts';
 import { expiryRecord } from './remove-expired-drafts.ts';
 
@@ -110,7 +111,7 @@ export async function makeDraft(
       action: 'package.version.draft.created',
       resource: versionId,
       outcome: 'succeeded',
-      details: { repo, coordinate: nameOf(coordinate), run },
+      details: { repo, coordinate: formatCoordinate(coordinate), run },
     },
   ];
   const added = plan?.added ?? 0;
@@ -148,7 +149,7 @@ async function reuseDraft(
       action: 'package.version.draft.reused',
       resource: versionId,
       outcome: 'succeeded',
-      details: { repo, coordinate: nameOf(coordinate) },
+      details: { repo, coordinate: formatCoordinate(coordinate) },
     },
   ];
   const changed = plan === undefined ? 0 : plan.added + plan.replaced;

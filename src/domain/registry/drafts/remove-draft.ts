@@ -1,10 +1,10 @@
 import { commit } from '../../../platform/journal/commit.ts';
 import type { LockedTx } from '../../../platform/store/store.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import type { VersionRow } from '../version-row.ts';
 import { withVersion } from './change-draft.ts';
-import { nameOf } from './draft-errors.ts';
 
 /** Takes a draft out of the tables; its coordinate is free again. The lock is on its package, whose row may go with it. */
 export async function removeDraftRows(
@@ -54,7 +54,7 @@ export function deleteDraft(
             action,
             resource: versionId,
             outcome: 'succeeded',
-            details: { repo, coordinate: nameOf(draft.coordinate) },
+            details: { repo, coordinate: formatCoordinate(draft.coordinate) },
           },
         ],
       });

@@ -1,10 +1,10 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import { parseId, type VersionId } from '../../../contract/ids.ts';
 import { commit } from '../../../platform/journal/commit.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import type { Registry } from '../registry.ts';
 import type { VersionRow } from '../version-row.ts';
 import { isExpired, withVersion } from './change-draft.ts';
-import { nameOf } from './draft-errors.ts';
 import { removeDraftRows, removeEmptyPackage } from './remove-draft.ts';
 
 /** Read at a time; each draft is a transaction of its own, so nobody waits for more than one. */
@@ -86,6 +86,6 @@ export function expiryRecord({ versionId, repo, coordinate }: VersionRow, at: nu
     action: 'package.version.draft.expired',
     resource: versionId,
     outcome: 'succeeded',
-    details: { repo, coordinate: nameOf(coordinate) },
+    details: { repo, coordinate: formatCoordinate(coordinate) },
   } as const;
 }

@@ -1,5 +1,5 @@
 import type { Micros } from '../../../platform/clock/clock.ts';
-import { nameOf } from '../drafts/draft-errors.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import type { VersionRow } from '../version-row.ts';
 
 interface EntryCounts {
@@ -23,6 +23,6 @@ export function entriesRecord(
     action: 'package.version.entries.changed',
     resource: versionId,
     outcome: 'succeeded',
-    details: { repo, coordinate: nameOf(coordinate), added, replaced, removed, count },
+    details: { repo, coordinate: formatCoordinate(coordinate), added, replaced, removed, count },
   } as const;
 }

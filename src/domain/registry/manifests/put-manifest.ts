@@ -3,8 +3,9 @@ import { type Digest, isId } from '../../../contract/ids.ts';
 import { digestOf, parseDigest } from '../../../platform/digests/digest.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import { changeDraft } from '../drafts/change-draft.ts';
-import { nameOf, versionImmutable, versionNotFound } from '../drafts/draft-errors.ts';
+import { versionImmutable, versionNotFound } from '../drafts/draft-errors.ts';
 import type { ManifestProblem } from '../package-types/package-type.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { readVersionRow } from '../version-row.ts';
@@ -56,7 +57,7 @@ export async function putManifest(registry: Registry, request: PutManifest, by: 
         .where('version', '=', version)
         .executeTakeFirst();
       if (there?.digest === facts.digest && there.media_type === mediaType) return false;
-      const coordinate = nameOf(draft.coordinate);
+      const coordinate = formatCoordinate(draft.coordinate);
       await commit(tx, {
         change: async () => {
           if (there !== undefined) await db.deleteFrom('version_manifest').where('version', '=', version).execute();

@@ -1,7 +1,7 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import type { Digest } from '../../../contract/ids.ts';
 import type { GateStanding } from '../../gates/gate.ts';
-import { nameOf } from '../drafts/draft-errors.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import type { VersionRow } from '../version-row.ts';
 import type { HeldEntry } from './read-content.ts';
 
@@ -23,7 +23,7 @@ export function versionConflict(versionId: string, expected: string, actual: str
 
 /** Somebody works on this coordinate step by step: what is in that draft is theirs. */
 export function draftInTheWay({ versionId, coordinate }: VersionRow): WaybillError {
-  return new WaybillError('version_exists', `${nameOf(coordinate)} is a draft, ${versionId}`, {
+  return new WaybillError('version_exists', `${formatCoordinate(coordinate)} is a draft, ${versionId}`, {
     hint: 'Publish that draft, or delete it.',
     details: { versionId, state: 'draft', digest: null },
   });

@@ -5,12 +5,13 @@ import { makeId } from '../../../platform/ids/make-id.ts';
 import type { WriteTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
 import { coordinateProblems } from '../drafts/coordinate-problems.ts';
-import { invalidDraft, nameOf } from '../drafts/draft-errors.ts';
+import { invalidDraft } from '../drafts/draft-errors.ts';
 import { entryProblems } from '../entries/new-entry.ts';
 import { manifestInvalid } from '../manifests/manifest-invalid.ts';
 import { manifestProblemsOf } from '../manifests/manifest-problems-of.ts';
 import { mostManifestBytes } from '../manifests/put-manifest.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { publishRefusals } from '../policy/publish-refusals.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
@@ -59,7 +60,7 @@ export async function publishWhole(registry: Registry, wanted: WholeVersion, by:
   const act = {
     action: 'package.version.published',
     otherwise: { refused: 'package.version.publish.refused', failed: 'package.version.publish.failed' },
-    resource: nameOf(wanted),
+    resource: formatCoordinate(wanted),
     by,
     details: { repo: wanted.repo, expectedDigest: whole.found.digest },
   } as const;

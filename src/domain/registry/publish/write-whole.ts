@@ -2,9 +2,9 @@ import type { Micros } from '../../../platform/clock/clock.ts';
 import type { AuditRecord } from '../../../platform/journal/audit.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import type { WriteTx } from '../../../platform/store/store.ts';
-import { nameOf } from '../drafts/draft-errors.ts';
 import { entriesRecord } from '../entries/entries-record.ts';
 import { foldPath } from '../entries/fold-path.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import type { VersionRow } from '../version-row.ts';
 import type { Whole } from './publish-whole.ts';
 
@@ -39,7 +39,7 @@ export async function writeWhole(
         details: { repo, size },
       }),
     );
-  const about = { repo, coordinate: nameOf(coordinate) };
+  const about = { repo, coordinate: formatCoordinate(coordinate) };
   const counts = { added: entries.length, replaced: 0, removed: 0, count: entries.length };
   await commit(tx, {
     change: async () => {

@@ -6,10 +6,10 @@ import type { RunArtifact } from '../attestation/run-evidence.ts';
 import { signStatement } from '../attestation/sign-statement.ts';
 import { addBlob } from '../blobs/add-blob.ts';
 import { createDraft } from '../drafts/create-draft.ts';
-import { nameOf } from '../drafts/draft-errors.ts';
 import { putManifest } from '../manifests/put-manifest.ts';
 import type { Coordinate, Entry } from '../package-types/package-type.ts';
 import { showVersion, type VersionDescription } from '../packages/describe-version.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { publishVersion } from '../publish/publish-version.ts';
 import { versionDigest } from '../publish/version-digest.ts';
 import { type Act, recordingRefusal } from '../recording-refusal.ts';
@@ -108,7 +108,7 @@ function actOf({ repo, coordinate, run }: PublishRun, by: string): Act {
   return {
     action: 'package.version.published',
     otherwise: { refused: 'package.version.publish.refused', failed: 'package.version.publish.failed' },
-    resource: nameOf(coordinate),
+    resource: formatCoordinate(coordinate),
     by,
     details: { repo, run },
   };

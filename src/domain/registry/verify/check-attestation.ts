@@ -4,7 +4,7 @@ import { canonicalJson } from '../../../platform/canonical-json/canonical-json.t
 import { digestOf, hexOf } from '../../../platform/digests/digest.ts';
 import { type DsseEnvelope, dsseEnvelopeSchema, isEnvelopeSignedBy } from '../../../platform/signatures/dsse.ts';
 import type { PublicKey } from '../../../platform/signatures/public-key.ts';
-import { coordinateText } from '../attestation/build-statement.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import type { ProvenPackage } from './check-package.ts';
 import { assertLink, BrokenRelease } from './release-link.ts';
 import type { ReleaseContent } from './release-source.ts';
@@ -65,7 +65,7 @@ export function checkAttestation(
   if (!parsed.success) throw misshapen('the payload', parsed.error);
   assertLink('attestation', 'the canonical form of the payload', canonicalJson(parsed.data), text);
   const [version, ...files] = parsed.data.subject;
-  assertLink('attestation', 'the version it is of', coordinateText(coordinate), version?.name ?? 'none');
+  assertLink('attestation', 'the version it is of', formatCoordinate(coordinate), version?.name ?? 'none');
   assertLink('attestation', 'the digest of the version', hexOf(digest), version?.digest.sha256 ?? 'none');
   assertLink('attestation', 'how many files it names', String(entries.length), String(files.length));
   const signed = new Map(files.map((file) => [file.name, file.digest.sha256]));

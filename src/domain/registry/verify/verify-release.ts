@@ -5,8 +5,8 @@ import type { PublicKey } from '../../../platform/signatures/public-key.ts';
 import type { GuardProblem } from '../../../platform/store/guards/guard.ts';
 import { Broken } from '../../runs/evidence/broken-link.ts';
 import type { EvidenceSource } from '../../runs/evidence/evidence-source.ts';
-import { coordinateText } from '../attestation/build-statement.ts';
 import { type ProvenRun, proveRun } from '../attestation/run-evidence.ts';
+import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { type Authenticity, authenticity, checkAttestation, readEnvelope } from './check-attestation.ts';
 import { type Checkout, checkCommit, firstManifest } from './check-commit.ts';
 import { checkPackage, packageWords } from './check-package.ts';
@@ -34,6 +34,8 @@ export interface ReleaseVerification {
    * what the links are held against, all of it at once. No link shows it, so it is told beside them.
    */
   readonly guards?: readonly GuardProblem[];
+  /** Why it should not be used although it is what it says: tombstoned, or held back by a rule. Known in its store only. */
+  readonly warnings?: readonly string[];
 }
 
 export interface VerifyWith extends Checkout {
@@ -55,7 +57,7 @@ export async function verifyRelease(source: ReleaseSource, how: VerifyWith): Pro
   const { content } = source;
   const links = releaseLinks.map((link) => linkState(link, walk.done, broken));
   return {
-    coordinate: coordinateText(content.coordinate),
+    coordinate: formatCoordinate(content.coordinate),
     digest: content.digest,
     keyId: content.attestation?.keyId ?? null,
     intact: broken === null,
