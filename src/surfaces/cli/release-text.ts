@@ -14,7 +14,7 @@ export function releaseText(
   authentic: string,
 ): string {
   const { file } = found;
-  const { green, red, bold, dim } = context.palette;
+  const { green, red, bold, dim, yellow } = context.palette;
   const counts = Object.entries(found.checked).map(
     ([what, count]) => `${count} ${count === 1 ? what.replace(/s$/, '') : what}`,
   );
@@ -22,6 +22,7 @@ export function releaseText(
     `${bold(printableLine(found.coordinate))} is ${found.intact ? green('intact') : red('broken')}`,
     ...(file === undefined || found.digest === null ? [] : [fileLine(file)]),
     ...(found.digest === null ? [] : [`  ${dim(printableLine(found.digest, 80))}`]),
+    ...(found.warnings ?? []).map((warning) => `  ${yellow('!')} ${printableLine(warning)}`),
     ...found.links.flatMap((link) => linkLines(context, link)),
     `  ${dim('signature')}     ${authentic}${found.keyId === null ? '' : `: ${printableLine(found.keyId, 80)}`}`,
     `  ${dim('checked')}       ${counts.length === 0 ? 'nothing' : counts.join(', ')}`,

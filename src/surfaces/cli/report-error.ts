@@ -1,5 +1,5 @@
 import { WaybillError } from '../../contract/errors.ts';
-import type { JsonObject } from '../../contract/json.ts';
+import { isJsonObject, type JsonObject } from '../../contract/json.ts';
 import { paletteFor } from './palette.ts';
 import { printableLine } from './printable.ts';
 import type { Host } from './program.ts';
@@ -42,13 +42,30 @@ export async function reportError(
     await host.terminal.stdout.write(`${JSON.stringify(errorDocument(error, errorId))}\n`);
   } else {
     const { red, cyan, dim } = paletteFor(host.terminal.stderr, host.env, options.color);
-    const lines = [`${red('error:')} ${printableLine(error.message)}`];
+    const lines = [`${red('error:')} ${printableLine(error.message)}`, ...problemLines(error)];
     if (error.hint !== undefined) lines.push(`${cyan('hint:')}  ${printableLine(error.hint)}`);
     lines.push(dim(`code:  ${error.code}${errorId === null ? '' : `  (${errorId})`}`));
     await host.terminal.stderr.write(`${lines.join('\n')}\n`);
   }
   if ((host.env.WAYBILL_DEBUG ?? '') !== '') await host.terminal.stderr.write(`${stackOf(thrown)}\n`);
   return error.exitCode;
+}
+
+/** So many are named for a person; `--json` has all. */
+const mostProblems = 20;
+
+/** What an error lists, when it is more than the one its message names. */
+function problemLines({ details }: WaybillError): string[] {
+  const listed = details?.problems;
+  const problems: readonly JsonObject[] = Array.isArray(listed) ? listed.filter(isJsonObject) : [];
+  if (problems.length < 2) return [];
+  const more = problems.length - mostProblems;
+  return [
+    ...problems
+      .slice(0, mostProblems)
+      .map(({ path, message }) => `       ${printableLine(`${path} ${message}`.trim())}`),
+    ...(more > 0 ? [`       and ${more} more`] : []),
+  ];
 }
 
 /** A daemon that met the error keeps what is known of it, and says under which id. */

@@ -43,7 +43,7 @@ export function problemOf(error: WaybillError, { instance, errorId, correlationI
   const open = status < 500 || spoken.has(error.code);
   return {
     type: problemType(error.code),
-    title: titles[status] ?? 'The request failed',
+    title: error.code === 'manifest_invalid' ? 'The manifest is not valid' : (titles[status] ?? 'The request failed'),
     status,
     detail: open ? error.message : `the daemon could not do this (${error.code})`,
     instance,

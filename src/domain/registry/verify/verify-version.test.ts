@@ -124,12 +124,13 @@ describe.each(bothStores)('verifying a version on %s', (_engine, open) => {
     expect(unexplained.firstBroken).toMatchObject({ link: 'commit', what: '1 file, first notes.txt', actual: 'added' });
   });
 
-  test('G25 a tombstoned version is verified like any other', async () => {
+  test('G25 a tombstoned version is verified like any other, and said to be one', async () => {
     await using world = await openReleaseWorld(await open());
     const { releases } = world;
     const { versionId } = await release(world);
     await tombstoneVersion(releases.registry, { repo: 'local', versionId, reason: 'it was wrong' }, 'me');
     const found = await verifyVersion(releases, look);
     expect(found).toMatchObject({ intact: true, authentic: 'signed', checked: { records: 3 } });
+    expect(found.warnings).toEqual([expect.stringMatching(/^it was tombstoned at .*: it was wrong$/)]);
   });
 });

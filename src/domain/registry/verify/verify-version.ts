@@ -1,6 +1,9 @@
+import { formatTime } from '../../../platform/clock/clock.ts';
 import type { PublicKey } from '../../../platform/signatures/public-key.ts';
 import { missingGuards } from '../fsck/missing-guards.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
+import { showVersion } from '../packages/describe-version.ts';
+import type { Registry } from '../registry.ts';
 import type { Releases } from '../release/releases.ts';
 import { storeRelease } from './store-release.ts';
 import { type ReleaseVerification, verifyRelease } from './verify-release.ts';
@@ -26,5 +29,13 @@ export async function verifyVersion(
   const pinned = await signing.pinned();
   const { problems: guards } = await missingGuards(registry.store);
   const found = await verifyRelease(source, { given: key, pinned, commits, root: checkout ?? root, guessed: false });
-  return { ...found, guards };
+  return { ...found, guards, warnings: await warningsOf(registry, repo, source.content.versionId) };
+}
+
+async function warningsOf(registry: Registry, repo: string, versionId: string): Promise<readonly string[]> {
+  const { tombstoned, quarantine } = await showVersion(registry, repo, versionId);
+  return [
+    ...(tombstoned === null ? [] : [`it was tombstoned at ${formatTime(tombstoned.at)}: ${tombstoned.reason}`]),
+    ...quarantine.map(({ ruleId, reason }) => `the rule ${ruleId} holds it back: ${reason}`),
+  ];
 }

@@ -62,7 +62,7 @@ async function readVerified(file: string): Promise<{ readonly bundle: Bundle; re
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
     throw new WaybillError('bundle_invalid', `the bundle is not intact: ${error.message}`, {
-      hint: 'Export it again where it came from; look closer with: waybill verify FILE',
+      hint: 'Only bundles of runs are imported, not releases; export it again where it came from, and look closer with: waybill verify FILE',
       details: { ...error.broken },
       cause: error,
     });

@@ -84,7 +84,7 @@ async function look(context: CliContext, subject: string, how: How): Promise<Ver
   switch (await subjectKind(path)) {
     case 'missing':
       // A path that is not there is said so; only what looks like a version is looked for as one.
-      return /^[^/].*[^@/]@[^/]+$/.test(subject)
+      return /^(?:[^/@]|[^/].*[^@/])@[^/]+$/.test(subject)
         ? await version(context, subject, how)
         : await tools.verifyPath(path, key);
     case 'release':
