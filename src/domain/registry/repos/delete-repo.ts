@@ -3,7 +3,7 @@ import type { RepoKey } from '../../../contract/ids.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
 import type { AuditRecord } from '../../../platform/journal/audit.ts';
 import { commit } from '../../../platform/journal/commit.ts';
-import type { LockedTx } from '../../../platform/store/store.ts';
+import type { LockedTx, ReadTx } from '../../../platform/store/store.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { repoNotFound, requireRepo } from './require-repo.ts';
@@ -30,7 +30,12 @@ export async function deleteRepo(
         hint: 'Tombstone what is in it, and let `waybill gc` take the bytes.',
       });
     }
-    const key = await store.read((tx) => requireRepo(tx, request.key));
+    // Most often refused: said before any lock, which publishes of the repo would have to wait for.
+    const key = await store.read(async (tx) => {
+      const found = await requireRepo(tx, request.key);
+      await assertEmpty(tx, found);
+      return found;
+    });
     try {
       return await store.locked({ table: 'repo', key: { key } }, (tx) =>
         deleteLocked(tx, key, { at: clock.now(), by, engine: store.engine }),
@@ -93,7 +98,7 @@ async function deleteLocked(
 }
 
 /** @throws WaybillError `repo_not_empty` */
-async function assertEmpty(tx: LockedTx, key: RepoKey): Promise<void> {
+async function assertEmpty(tx: Pick<ReadTx, 'db'>, key: RepoKey): Promise<void> {
   const { draft, published, tombstoned } = await countVersions(tx, key);
   const versions = draft + published + tombstoned;
   if (versions === 0) return;
