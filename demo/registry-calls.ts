@@ -50,7 +50,6 @@ export function registryCalls(address: string, token: string) {
     };
   };
 }
-export type Call = ReturnType<typeof registryCalls>;
 
 function tell(status: number, problem: Problem | null): void {
   if (problem === null) {

@@ -51,7 +51,6 @@ export const madeDraftSchema = z
     changed: count.describe('How many entries were added or replaced.'),
   })
   .describe('A draft that was made or found.');
-export type MadeDraftAnswer = z.infer<typeof madeDraftSchema>;
 
 export const listDraftsQuery = z.strictObject({
   type: packageType.optional().describe('Only drafts of packages of this type.'),

@@ -22,7 +22,6 @@ export const publishedSchema = z
     version: versionSchema,
   })
   .describe('A version that is published.');
-export type PublishedAnswer = z.infer<typeof publishedSchema>;
 
 /** What one request carries is held in memory, several times. */
 export const mostWholeFiles = 1_000;
