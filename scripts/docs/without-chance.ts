@@ -10,7 +10,7 @@ export function withoutChance(page: string): string {
       runs.set(id, name);
       return name;
     })
-    .replaceAll(/\b(ik:|sha256:|snap-|err_|tok_|ver_|upl_|rule_|wh_)[0-9a-f]+/g, '$1HEX')
+    .replaceAll(/\b(ik:|sha256:|snap-|err_|tok_|pkg_|ver_|upl_|rule_|wh_)[0-9a-f]+/g, '$1HEX')
     .replaceAll(/\bwhsec_[A-Za-z0-9+/]+=*/g, 'whsec_SECRET')
     .replaceAll(/\b[0-9a-f]{40}\b/g, 'COMMIT')
     .replaceAll(/\b[0-9a-f]{32}\b/g, 'TRACE')

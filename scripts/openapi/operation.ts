@@ -81,7 +81,8 @@ function responsesOf(route: Route, components: Components): JsonObject {
 }
 
 function answerOf({ description, mediaTypes, schema, headers }: Answer, components: Components): JsonObject {
-  const textOrBytes = mediaTypes.includes(bytesMediaType) ? bytes : { type: 'string' };
+  const isBytes = mediaTypes.some((type) => type === bytesMediaType || type === '*/*');
+  const textOrBytes = isBytes ? bytes : { type: 'string' };
   const media = { schema: schema === null ? textOrBytes : components.schemaOf(schema, 'output') };
   return {
     description,

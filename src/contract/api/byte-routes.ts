@@ -188,7 +188,11 @@ export const byteRoutes = {
     problems: [...ofDownload, 'range_not_satisfiable'],
     params: fileParams,
     headers: { ...conditions, ...ranges },
-    answers: [{ ...whole, description: 'The bytes, with the media type they were attached with.' }, part, unchanged],
+    answers: [
+      { ...whole, description: 'The bytes, with the media type they were attached with.', mediaTypes: ['*/*'] },
+      { ...part, mediaTypes: ['*/*'] },
+      unchanged,
+    ],
   },
   headFile: {
     operationId: 'headFile',
