@@ -29,7 +29,9 @@ export async function verifyVersion(
   const pinned = await signing.pinned();
   const { problems: guards } = await missingGuards(registry.store);
   const found = await verifyRelease(source, { given: key, pinned, commits, root: checkout ?? root, guessed: false });
-  return { ...found, guards, warnings: await warningsOf(registry, repo, source.content.versionId) };
+  // Of one that is broken the row may be what cannot be read; the link that is broken says more than a warning.
+  const warnings = found.intact ? await warningsOf(registry, repo, source.content.versionId) : [];
+  return { ...found, guards, warnings };
 }
 
 async function warningsOf(registry: Registry, repo: string, versionId: string): Promise<readonly string[]> {
