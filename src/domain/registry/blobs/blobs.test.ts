@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { bothStores, dropDatabases } from '../../../../test/support/both-stores.ts';
 import { digestOf } from '../../../platform/digests/digest.ts';
 import type { Registry } from '../registry.ts';
+import { deleteRepo } from '../repos/delete-repo.ts';
 import { openTestRegistry, type TestRegistry } from '../testing/open-test-registry.ts';
 import { findBlob, openBlob } from './find-blob.ts';
 import { putBlob } from './put-blob.ts';
@@ -39,6 +40,19 @@ describe.each(bothStores)('blobs of a repo on %s', (_engine, open) => {
       ['ann', 'blob.uploaded', digest, 'succeeded', null],
       ['bob', 'blob.uploaded', digest, 'succeeded', null],
     ]);
+  });
+
+  test('G1 G28 a repo that is deleted while the bytes come is not found when they are there', async () => {
+    await using opened = await openTestRegistry(await open());
+    const { registry } = opened;
+    await makeRepo(registry, 'other');
+    async function* source() {
+      yield* pieces(bytes);
+      await deleteRepo(registry, { key: 'other' }, 'bob');
+    }
+    await expect(putBlob(registry, { repo: 'other', digest, source: source() }, 'ann')).rejects.toMatchObject({
+      code: 'repo_not_found',
+    });
   });
 
   test('G3 G19 the same upload twenty times at once is one blob and one record', async () => {

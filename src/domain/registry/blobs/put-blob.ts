@@ -1,3 +1,4 @@
+import { WaybillError } from '../../../contract/errors.ts';
 import type { Digest } from '../../../contract/ids.ts';
 import type { Registry } from '../registry.ts';
 import { findRepo } from '../repos/require-repo.ts';
@@ -29,5 +30,11 @@ export async function putBlob(
   const received = await mismatchesRecorded(registry, attempt, by, () =>
     registry.blobs.receive(source, { digest, size, maxBytes }),
   );
-  return await registry.store.write((tx) => addBlob(tx, registry, { ...received, repo }, by));
+  try {
+    return await registry.store.write((tx) => addBlob(tx, registry, { ...received, repo }, by));
+  } catch (error) {
+    // The repo may have been deleted while the bytes came.
+    if (error instanceof WaybillError && error.code === 'store_immutable') await findRepo(registry, repo);
+    throw error;
+  }
 }
