@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock/clock.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { Gate } from '../gates/gate.ts';
 import type { HostPort } from '../runs/ports.ts';
-import type { Coordinate, PackageType } from './package-types/package-type.ts';
+import type { Coordinate, Entry, PackageType } from './package-types/package-type.ts';
 
 /** What a gate of the registry is asked about: a version that is about to be published. */
 export interface VersionSubject {
@@ -16,6 +16,7 @@ export interface VersionSubject {
   readonly digest: Digest;
   /** The run it was made by, when it was. */
   readonly run: RunId | null;
+  readonly entries: readonly Entry[];
 }
 
 /** All the registry needs; main.ts builds it, tests build their own. */

@@ -104,8 +104,9 @@ export async function checkGates(
   found: Found,
   by: string,
 ): Promise<readonly string[]> {
-  const { digest, coordinate } = found;
-  const subject: VersionSubject = { versionId: row.versionId, repo: row.repo, coordinate, digest, run: row.run };
+  const { digest, coordinate, entries } = found;
+  const { versionId, repo, run } = row;
+  const subject: VersionSubject = { versionId, repo, coordinate, digest, run, entries };
   const evidence: string[] = [];
   for (const id of registry.settings.gates) {
     const gate = registry.gates.get(id);

@@ -7,9 +7,10 @@ import type { RunId } from '../../../contract/ids.ts';
 import { digestOf, hexOf } from '../../../platform/digests/digest.ts';
 import { makeId } from '../../../platform/ids/make-id.ts';
 import type { TestProcess } from '../../runs/testing/engine.ts';
-import { failingTwice, threeSteps } from '../../runs/testing/workflows.ts';
+import { failingTwice } from '../../runs/testing/workflows.ts';
 import type { Registry } from '../registry.ts';
 import { type ArrangedDraft, arrangeDraft } from '../testing/arrange-draft.ts';
+import { makeFiles, makingFiles } from '../testing/making-files.ts';
 import { openTestRegistry } from '../testing/open-test-registry.ts';
 import { publishVersion } from './publish-version.ts';
 
@@ -116,12 +117,13 @@ describe.each(bothStores)('the guards of a publish, on %s', (_name, open) => {
   test('G9 G23 the gate `run-checks` is green for a run that succeeded, red for a failed step and without a run', async () => {
     await using opened = await openTestRegistry({
       ...(await open()),
-      workflows: [threeSteps, failingTwice],
+      workflows: [makingFiles, failingTwice],
+      command: makeFiles,
       settings: { gates: ['run-checks', 'not-there'] },
     });
     const { registry, process } = opened;
     const only = { ...registry, settings: { ...registry.settings, gates: ['run-checks'] } };
-    const run = await finished(process, 'three-steps');
+    const run = await finished(process, 'making-files');
     const green = await publishVersion(only, await arrangeDraft(registry, { name: 'green', run }), 'test');
     const [row] = await registry.store.read(({ db }) =>
       db.selectFrom('gate_run').selectAll().where('subject_digest', '=', green.digest).execute(),
@@ -146,6 +148,7 @@ describe.each(bothStores)('the guards of a publish, on %s', (_name, open) => {
       { message: 'the run is failed' },
       { where: expect.stringContaining('(optional)'), message: 'step_failed' },
       { where: expect.stringContaining('(bad)') },
+      { where: 'bin/tool' },
     ];
     expect((await refusal(only, failed)).details).toMatchObject({ gates: [{ state: 'red', problems }] });
     const unknown = await refusal(registry, await arrangeDraft(registry, { name: 'unknown', run }));
