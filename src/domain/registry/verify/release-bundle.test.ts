@@ -119,6 +119,19 @@ test('G25 one changed byte anywhere in a release bundle is found, and a link is 
   expect(Object.keys(named).sort()).toEqual(['attestation', 'ledger', 'package', 'receipts', 'run', 'snapshot']);
   expect(tried).toBeGreaterThan(500);
   console.info(`G25 ${tried} changed bytes of ${whole.length}, each found:`, named);
+  // Half a surrogate pair is JSON, and text of nothing: neither a name nor a value of it is ever exported.
+  const text = whole.toString('utf8');
+  for (const half of [
+    text.replace('"my-tool"', '"my-\\ud800tool"'),
+    text.replace('"entries":', '"x\\udfff":1,"entries":'),
+  ]) {
+    expect(half).not.toBe(text);
+    await writeFile(out, half);
+    expect(await verifyReleaseBundle(out, elsewhere)).toMatchObject({
+      intact: false,
+      firstBroken: { link: 'package' },
+    });
+  }
   for (const length of [0, 1, whole.length >> 1, whole.length - 1]) {
     await writeFile(out, whole.subarray(0, length));
     expect(await verifyReleaseBundle(out, elsewhere)).toMatchObject({ intact: false });

@@ -1,3 +1,4 @@
+import { WaybillError } from '../../../contract/errors.ts';
 import { Broken } from '../../runs/evidence/broken-link.ts';
 import { readBytes } from '../../runs/evidence/read-text.ts';
 import { bundleRelease } from './bundle-release.ts';
@@ -13,6 +14,10 @@ export async function verifyReleaseBundle(file: string, how: VerifyWith): Promis
     // It could not even be opened.
     if (error instanceof BrokenRelease) return brokenRelease(file, error);
     if (error instanceof Broken) return brokenRelease(file, releaseBroken(error));
+    // JSON that no export writes, as half of a surrogate pair in a name: it has no digest at all.
+    if (error instanceof WaybillError && error.code === 'not_canonical') {
+      return brokenRelease(file, new BrokenRelease('package', 'the bundle', 'canonical JSON', error.message));
+    }
     throw error;
   }
 }
