@@ -25,7 +25,7 @@ export const publishedSchema = z
 
 /** What one request carries is held in memory, several times. */
 export const mostWholeFiles = 1_000;
-const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/, 'must be base64');
+const base64 = z.base64('must be base64');
 
 export const wholeVersionSchema = z
   .strictObject({

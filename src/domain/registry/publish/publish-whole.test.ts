@@ -167,5 +167,13 @@ describe.each(bothStores)('a version published in one request, on %s', (_name, o
     const { versionId } = await createDraft(registry, { repo, type, name, version }, 'test');
     const error = await refusal(publishWhole(registry, whole(), 'test'));
     expect(error).toMatchObject({ code: 'version_exists', details: { versionId, state: 'draft' } });
+
+    // When the time of that draft is over, it makes place, as it does for another draft.
+    await registry.store.write(({ db }) => db.updateTable('version').set({ expires_at: 1 }).execute());
+    expect(await publishWhole(registry, whole(), 'test')).toMatchObject({ idempotent: false });
+    const records = await registry.store.read(({ db }) =>
+      db.selectFrom('audit').select('resource').where('action', '=', 'package.version.draft.expired').execute(),
+    );
+    expect(records).toEqual([{ resource: versionId }]);
   });
 });

@@ -2,10 +2,14 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { type Digest, parseId, type VersionId } from '../../../contract/ids.ts';
 import { digestOf, parseDigest } from '../../../platform/digests/digest.ts';
 import { makeId } from '../../../platform/ids/make-id.ts';
-import type { WriteTx } from '../../../platform/store/store.ts';
+import type { AuditRecord } from '../../../platform/journal/audit.ts';
+import type { LockedTx, WriteTx } from '../../../platform/store/store.ts';
 import { gateStandings } from '../../gates/gate-standings.ts';
+import { isExpired } from '../drafts/change-draft.ts';
 import { coordinateProblems } from '../drafts/coordinate-problems.ts';
 import { invalidDraft } from '../drafts/draft-errors.ts';
+import { removeDraftRows } from '../drafts/remove-draft.ts';
+import { expiryRecord } from '../drafts/remove-expired-drafts.ts';
 import { entryProblems } from '../entries/new-entry.ts';
 import { manifestInvalid } from '../manifests/manifest-invalid.ts';
 import { manifestProblemsOf } from '../manifests/manifest-problems-of.ts';
@@ -111,8 +115,8 @@ function checkWhole(registry: Registry, { repo, files, manifest: given, ...coord
 interface Place {
   readonly packageId: string;
   readonly events: number;
-  /** What has this coordinate already. */
-  readonly there: VersionRow | undefined;
+  /** What has this coordinate already: it is there only where the package was, and that is locked. */
+  readonly there: { readonly version: VersionRow; readonly locked: LockedTx } | undefined;
 }
 
 async function inPackage<T>(
@@ -150,8 +154,8 @@ async function inPackage<T>(
 }
 
 /** One query for the package, which is locked, and the version of this coordinate, which may be there. */
-async function placeIn({ db }: WriteTx, repo: string, { type, name, version }: Coordinate): Promise<Place> {
-  const row = await db
+async function placeIn(tx: LockedTx, repo: string, { type, name, version }: Coordinate): Promise<Place> {
+  const row = await tx.db
     .selectFrom('package')
     .leftJoin('version', (join) => join.onRef('version.package', '=', 'package.id').on('version.version', '=', version))
     .select([
@@ -172,7 +176,8 @@ async function placeIn({ db }: WriteTx, repo: string, { type, name, version }: C
   if (id === null || state === null) return { packageId, events, there: undefined };
   const versionId = parseId('version', id);
   const known = { versionId, packageId, repo, coordinate: { type, name, version }, run: null, events };
-  return { packageId, events, there: { ...known, state, digest, expiresAt, publishedAt, publishedBy } };
+  const there = { ...known, state, digest, expiresAt, publishedAt, publishedBy };
+  return { packageId, events, there: { version: there, locked: tx } };
 }
 
 interface Attempt {
@@ -190,12 +195,19 @@ async function publishInPackage(
   { packageId, events, there }: Place,
 ): Promise<PublishedWhole> {
   const { repo, found } = whole;
-  if (there !== undefined) return publishedBefore(there, found);
   const at = registry.clock.now();
+  // As when a draft is made: one whose time is over makes place.
+  const before: AuditRecord[] = [];
+  if (there !== undefined) {
+    const { version, locked } = there;
+    if (version.state !== 'draft' || !isExpired(version, at)) return publishedBefore(version, found);
+    await removeDraftRows(locked, version);
+    before.push(expiryRecord(version, at, by));
+  }
   const standings = await gateStandings(tx, registry.settings.gates, registry.gates, found.digest, evidence);
   assertGatesGreen(standings);
   const row = { ...newRow(whole, versionId, packageId), events };
-  await writeWhole(tx, { row, whole, at, by });
+  await writeWhole(tx, { row, whole, before, at, by });
   const hits = await publishRefusals(registry, tx, { repo, versionId, ...found, run: null, attested: false });
   await writePublished(tx, { row, found, standings, hits, attestation: null, at, by });
   return { versionId, digest: found.digest, idempotent: false, publishedAt: at };

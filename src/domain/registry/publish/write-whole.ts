@@ -14,7 +14,20 @@ const rowsAtOnce = 2_000;
 /** Writes blobs, draft, entries and manifest of a version as the requests of a draft would, with their audit records. */
 export async function writeWhole(
   tx: WriteTx,
-  { row, whole, at, by }: { readonly row: VersionRow; readonly whole: Whole; readonly at: Micros; readonly by: string },
+  {
+    row,
+    whole,
+    before,
+    at,
+    by,
+  }: {
+    readonly row: VersionRow;
+    readonly whole: Whole;
+    /** Records of what had to go before. */
+    readonly before: readonly AuditRecord[];
+    readonly at: Micros;
+    readonly by: string;
+  },
 ): Promise<void> {
   const { db } = tx;
   const { versionId: version, packageId, repo, coordinate } = row;
@@ -75,6 +88,7 @@ export async function writeWhole(
         .execute();
     },
     audit: [
+      ...before,
       ...uploads,
       { ...named, action: 'package.version.draft.created', resource: version, details: { ...about, run: null } },
       entriesRecord(row, counts, at, by),
