@@ -12,13 +12,24 @@ export async function checkBytes(inspection: Inspection): Promise<ReadonlySet<st
   const corrupt = new Set<string>();
   for await (const { digest, size } of blobs.list()) {
     if (inspection.stopped) break;
-    const actual = await digestOfStored(inspection, digest);
+    const actual = await digestOfStored(inspection, digest).catch(unreadable);
     inspection.looked('blobs');
+    if (actual instanceof WaybillError) {
+      corrupt.add(digest);
+      inspection.found('blob_unreadable', digest, actual.message);
+      continue;
+    }
     if (actual === null || actual === digest) continue;
     corrupt.add(digest);
     inspection.found('blob_corrupt', digest, `its ${size} bytes have the digest ${actual}`);
   }
   return corrupt;
+}
+
+/** One file that the system does not give must not hide what else is wrong. */
+function unreadable(error: unknown): WaybillError {
+  if (error instanceof WaybillError && error.code === 'file_read_failed') return error;
+  throw error;
 }
 
 /** Null when a collector has removed it since it was listed. */

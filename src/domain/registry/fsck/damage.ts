@@ -20,6 +20,10 @@ export const damageKinds = {
     means: 'the bytes under a digest are not the ones that were stored',
     todo: 'Restore the file from a backup, or upload the same bytes again: that replaces it.',
   },
+  blob_unreadable: {
+    means: 'the system does not give the bytes under a digest',
+    todo: 'Look at the disk and at the rights of the file; then restore it from a backup.',
+  },
   blob_size: {
     means: 'a repo says another size of a blob than its bytes have',
     todo: 'The database was changed by hand: restore it from a backup.',

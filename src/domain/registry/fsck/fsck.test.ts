@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -87,6 +87,18 @@ function breaks(opened: Opened): readonly Break[] {
       where: one,
       damage: () => rm(placeOf(opened, one)),
       repair: () => registry.blobs.put(Buffer.from('file one')),
+    },
+    {
+      kinds: ['blob_unreadable'],
+      where: one,
+      damage: async () => {
+        await rm(placeOf(opened, one));
+        await mkdir(placeOf(opened, one));
+      },
+      repair: async () => {
+        await rm(placeOf(opened, one), { recursive: true });
+        await registry.blobs.put(Buffer.from('file one'));
+      },
     },
     {
       kinds: ['blob_corrupt'],
