@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { versionParams } from '../../contract/api/packages.ts';
 import { plainRoutes } from '../../contract/api/plain-routes.ts';
-import { WaybillError } from '../../contract/errors.ts';
-import { shapeProblems } from '../../contract/shape-problems.ts';
-import { invalidRequest } from './describe-error.ts';
+import { mostManifestBytes } from '../../domain/registry/manifests/most-manifest-bytes.ts';
+import { etagOf, judgeConditions } from './bytes/preconditions.ts';
 import type { HttpContext } from './http-context.ts';
+import { actorOf, paramsOf } from './plain-request.ts';
 import { fastifyPath } from './route-table.ts';
 
-/** Of a manifest; whoever sends more is refused before it is read. */
-const bodyLimit = 1_048_576;
+/** Whoever sends more is refused before it is read. */
+const bodyLimit = mostManifestBytes;
 
 /** The routes of manifests, which are bytes: what comes in is kept, and comes out, exactly as it is. */
 export function registerManifestRoutes(app: FastifyInstance, { parts }: Pick<HttpContext, 'parts'>): void {
@@ -27,12 +27,12 @@ export function registerManifestRoutes(app: FastifyInstance, { parts }: Pick<Htt
       bodyLimit,
       handler: async (request, reply) => {
         const { putManifest } = await import('../../domain/registry/manifests/put-manifest.ts');
-        const { repoKey: repo, versionId } = paramsOf(request);
+        const { repoKey: repo, versionId } = paramsOf(versionParams, request);
         const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
         const wanted = { repo, versionId, mediaType: mediaTypeOf(request), body };
         const { pending, ...answer } = await putManifest(registry, wanted, actorOf(request));
         return reply
-          .header('etag', `"${answer.digest}"`)
+          .header('etag', etagOf(answer.digest))
           .send({ ...answer, pending: pending.map(({ pointer, message }) => ({ pointer, message })) });
       },
     });
@@ -44,37 +44,17 @@ export function registerManifestRoutes(app: FastifyInstance, { parts }: Pick<Htt
     config: { role: get.role },
     handler: async (request, reply) => {
       const { getManifest } = await import('../../domain/registry/manifests/get-manifest.ts');
-      const { repoKey: repo, versionId } = paramsOf(request);
+      const { repoKey: repo, versionId } = paramsOf(versionParams, request);
       const { mediaType, body, digest } = await getManifest(registry, { repo, versionId });
-      void reply.header('etag', `"${digest}"`);
-      if (isKnown(request.headers['if-none-match'], digest)) return reply.code(304).send();
+      void reply.header('etag', etagOf(digest));
+      if (judgeConditions(request.headers, digest).unchanged) return reply.code(304).send();
       return reply.type(mediaType).send(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
     },
   });
-}
-
-function paramsOf({ params }: FastifyRequest) {
-  const parsed = versionParams.safeParse(params);
-  if (parsed.success) return parsed.data;
-  throw invalidRequest(
-    shapeProblems(parsed.error.issues).map(({ path, message }) => ({ path: `params.${path}`, message })),
-  );
 }
 
 /** Without its parameters: manifests are JSON, which is UTF-8 whatever they say. */
 function mediaTypeOf({ headers }: FastifyRequest): string | null {
   const given = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   return given === '' ? null : given;
-}
-
-function actorOf({ caller }: FastifyRequest): string {
-  if (caller === null) throw new WaybillError('unauthorized', 'a token is needed');
-  return caller.actor;
-}
-
-/** `If-None-Match` (RFC 9110, section 13.1.2): a list of tags, or any. */
-function isKnown(header: string | undefined, digest: string): boolean {
-  if (header === undefined) return false;
-  const tags = header.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  return tags.includes('*') || tags.includes(`"${digest}"`);
 }

@@ -28,6 +28,7 @@ const aboutNothingOfIt = [
   'getRepo',
   'deleteRepo',
   'createDraft',
+  'publishWhole',
   'listDrafts',
   'listPackages',
   'listQuarantine',

@@ -2,9 +2,9 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { type Digest, isId, type VersionId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import { type DsseEnvelope, dsseEnvelopeSchema } from '../../../platform/signatures/dsse.ts';
-import { versionNotFound } from '../drafts/draft-errors.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
+import { versionNotFound } from '../version-not-found.ts';
 
 export interface StoredAttestation {
   readonly versionId: VersionId;

@@ -4,8 +4,9 @@ import { isId } from '../../../contract/ids.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
 import type { LockedTx, PreparedSql } from '../../../platform/store/store.ts';
 import type { Registry } from '../registry.ts';
+import { versionNotFound } from '../version-not-found.ts';
 import { readVersionRow, type VersionRow } from '../version-row.ts';
-import { draftExpired, versionImmutable, versionNotFound } from './draft-errors.ts';
+import { draftExpired, versionImmutable } from './draft-errors.ts';
 
 const packageOf: PreparedSql = {
   sqlite: 'SELECT package FROM version WHERE id = ? AND repo = ?',

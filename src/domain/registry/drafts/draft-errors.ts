@@ -16,13 +16,6 @@ export function invalidDraft(problems: readonly RequestProblem[]): WaybillError 
   });
 }
 
-export function versionNotFound(repo: string, versionId: string): WaybillError {
-  return new WaybillError('version_not_found', `there is no version ${versionId.slice(0, 80)} in the repo ${repo}`, {
-    hint: 'It may have been a draft that was deleted, or that expired: `waybill drafts` lists those there are.',
-    details: { repo, versionId: versionId.slice(0, 80) },
-  });
-}
-
 interface Taken {
   readonly versionId: VersionId;
   readonly state: VersionState;

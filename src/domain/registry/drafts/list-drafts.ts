@@ -1,5 +1,5 @@
-import { WaybillError } from '../../../contract/errors.ts';
-import { isId } from '../../../contract/ids.ts';
+import { z } from 'zod';
+import { checkLimit, readCursor, writeCursor } from '../list-cursor.ts';
 import { type ListedVersion, listedVersions, versionRows } from '../packages/describe-version.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
@@ -10,7 +10,7 @@ export interface DraftPage {
   readonly nextCursor: string | null;
 }
 
-const mostListed = 200;
+const place = z.tuple([z.int(), z.string()]).transform(([at, id]) => ({ at, id }));
 
 /**
  * The drafts of a repo.
@@ -28,10 +28,8 @@ export async function listDrafts(
   },
 ): Promise<DraftPage> {
   const { repo, type, name, limit, cursor = null } = filter;
-  if (!Number.isInteger(limit) || limit < 1 || limit > mostListed) {
-    throw new WaybillError('invalid_argument', `a page has 1 to ${mostListed} drafts, not ${limit}`);
-  }
-  const after = cursor === null ? null : placeOf(cursor);
+  checkLimit(limit);
+  const after = cursor === null ? null : readCursor('drafts', place, cursor);
   return await store.read(async (tx) => {
     await requireRepo(tx, repo);
     let query = versionRows(tx)
@@ -55,15 +53,7 @@ export async function listDrafts(
     const last = page.at(-1);
     return {
       drafts: await listedVersions(tx, page),
-      nextCursor: rows.length > limit && last !== undefined ? `${last.created_at}-${last.id}` : null,
+      nextCursor: rows.length > limit && last !== undefined ? writeCursor('drafts', [last.created_at, last.id]) : null,
     };
-  });
-}
-
-function placeOf(cursor: string) {
-  const [, at = '', id = ''] = /^(\d{1,16})-(.*)$/s.exec(cursor) ?? [];
-  if (at !== '' && isId('version', id)) return { at: Number(at), id };
-  throw new WaybillError('invalid_argument', 'this is no cursor of a list of drafts', {
-    hint: 'Give `nextCursor` of the page before, unchanged.',
   });
 }

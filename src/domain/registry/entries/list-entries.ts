@@ -1,9 +1,10 @@
-import { WaybillError } from '../../../contract/errors.ts';
+import { z } from 'zod';
 import { isId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
-import { versionNotFound } from '../drafts/draft-errors.ts';
+import { checkLimit, readCursor, writeCursor } from '../list-cursor.ts';
 import type { Entry } from '../package-types/package-type.ts';
 import type { Registry } from '../registry.ts';
+import { versionNotFound } from '../version-not-found.ts';
 
 export interface EntryPage {
   /** In the order of their paths, byte by byte. */
@@ -12,6 +13,7 @@ export interface EntryPage {
 }
 
 const mostListed = 1_000;
+const place = z.tuple([z.string().refine((path) => !path.includes('\0'))]).transform(([path]) => path);
 
 /**
  * The entries of a version in any state.
@@ -29,10 +31,8 @@ export async function listEntries(
 ): Promise<EntryPage> {
   const { repo, versionId, limit, cursor = null } = request;
   if (!isId('version', versionId)) throw versionNotFound(repo, versionId);
-  if (!Number.isInteger(limit) || limit < 1 || limit > mostListed) {
-    throw new WaybillError('invalid_argument', `a page has 1 to ${mostListed} entries, not ${limit}`);
-  }
-  const after = cursor === null ? null : pathOfCursor(cursor);
+  checkLimit(limit, mostListed);
+  const after = cursor === null ? null : readCursor('entries', place, cursor);
   return await store.read(async ({ db }) => {
     const version = db.selectFrom('version').select('id').where('id', '=', versionId).where('repo', '=', repo);
     if ((await version.executeTakeFirst()) === undefined) throw versionNotFound(repo, versionId);
@@ -53,19 +53,7 @@ export async function listEntries(
         size,
         mediaType: media_type,
       })),
-      nextCursor: rows.length > limit && last !== undefined ? cursorOf(last.path) : null,
+      nextCursor: rows.length > limit && last !== undefined ? writeCursor('entries', [last.path]) : null,
     };
-  });
-}
-
-function cursorOf(path: string): string {
-  return Buffer.from(path).toString('base64url');
-}
-
-function pathOfCursor(cursor: string): string {
-  const path = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (path !== '' && !path.includes('\0') && cursorOf(path) === cursor) return path;
-  throw new WaybillError('invalid_argument', 'this is no cursor of a list of entries', {
-    hint: 'Give `nextCursor` of the page before, unchanged.',
   });
 }

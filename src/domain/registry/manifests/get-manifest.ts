@@ -1,9 +1,9 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import { type Digest, isId } from '../../../contract/ids.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
-import { versionNotFound } from '../drafts/draft-errors.ts';
 import type { ManifestBytes } from '../package-types/package-type.ts';
 import type { Registry } from '../registry.ts';
+import { versionNotFound } from '../version-not-found.ts';
 
 /**
  * The manifest of a version in any state, as it came: what a version says of itself stays readable when its files do not.

@@ -8,7 +8,8 @@ import { giveBlob } from '../testing/give-blob.ts';
 import { openTestRegistry } from '../testing/open-test-registry.ts';
 import { getManifest } from './get-manifest.ts';
 import { manifestProblemsOf } from './manifest-problems-of.ts';
-import { mostManifestBytes, putManifest } from './put-manifest.ts';
+import { mostManifestBytes } from './most-manifest-bytes.ts';
+import { putManifest } from './put-manifest.ts';
 
 afterAll(dropDatabases);
 

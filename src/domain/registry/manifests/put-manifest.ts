@@ -3,17 +3,16 @@ import { type Digest, isId } from '../../../contract/ids.ts';
 import { digestOf, parseDigest } from '../../../platform/digests/digest.ts';
 import { commit } from '../../../platform/journal/commit.ts';
 import { changeDraft } from '../drafts/change-draft.ts';
-import { versionImmutable, versionNotFound } from '../drafts/draft-errors.ts';
+import { versionImmutable } from '../drafts/draft-errors.ts';
 import type { ManifestProblem } from '../package-types/package-type.ts';
 import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
+import { versionNotFound } from '../version-not-found.ts';
 import { readVersionRow } from '../version-row.ts';
 import { manifestInvalid } from './manifest-invalid.ts';
 import { manifestProblemsOf } from './manifest-problems-of.ts';
-
-/** A manifest says where things are; it does not hold them. */
-export const mostManifestBytes = 1_048_576;
+import { mostManifestBytes } from './most-manifest-bytes.ts';
 
 export interface PutManifest {
   readonly repo: string;

@@ -8,6 +8,7 @@ import type { Coordinate } from '../package-types/package-type.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 import type { VersionState } from '../states.ts';
+import { versionNotFound } from '../version-not-found.ts';
 
 /** A version as a list shows it. Times are microseconds UTC. */
 export interface ListedVersion {
@@ -61,11 +62,7 @@ export async function describeVersion(
   const row = isId('version', versionId)
     ? await versionRows(tx).where('version.id', '=', versionId).where('version.repo', '=', repo).executeTakeFirst()
     : undefined;
-  if (row === undefined) {
-    throw new WaybillError('version_not_found', `there is no version ${versionId.slice(0, 80)} in the repo ${repo}`, {
-      hint: `List what there is with: waybill packages --repo ${repo}`,
-    });
-  }
+  if (row === undefined) throw versionNotFound(repo, versionId);
   const { db } = tx;
   const [listed] = await listedVersions(tx, [row]);
   const entries = await db

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { parseId } from '../../../contract/ids.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
+import { checkLimit, readCursor, writeCursor } from '../list-cursor.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 import type { VersionState } from '../states.ts';
 import { resolveTag } from '../tags/resolve-tag.ts';
-import { checkLimit, readCursor, writeCursor } from './list-cursor.ts';
 import { packageNotFound, requirePackage } from './resolve-package.ts';
 
 /** A package, and what is in it by number. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { checkLimit, readCursor, writeCursor } from '../list-cursor.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 import type { VersionState } from '../states.ts';
 import { type ListedVersion, listedVersions, versionRows } from './describe-version.ts';
-import { checkLimit, readCursor, writeCursor } from './list-cursor.ts';
 import { requirePackage } from './resolve-package.ts';
 
 export interface VersionFilter {

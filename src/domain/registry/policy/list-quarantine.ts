@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { parseId, type VersionId } from '../../../contract/ids.ts';
 import type { Micros } from '../../../platform/clock/clock.ts';
+import { checkLimit, readCursor, writeCursor } from '../list-cursor.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
-import { checkLimit, readCursor, writeCursor } from '../packages/list-cursor.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 

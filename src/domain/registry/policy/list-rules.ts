@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkLimit, readCursor, writeCursor } from '../packages/list-cursor.ts';
+import { checkLimit, readCursor, writeCursor } from '../list-cursor.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
 import { type PolicyRule, ruleOf } from './rule-row.ts';

@@ -13,7 +13,7 @@ import { expiryRecord } from '../drafts/remove-expired-drafts.ts';
 import { entryProblems } from '../entries/new-entry.ts';
 import { manifestInvalid } from '../manifests/manifest-invalid.ts';
 import { manifestProblemsOf } from '../manifests/manifest-problems-of.ts';
-import { mostManifestBytes } from '../manifests/put-manifest.ts';
+import { mostManifestBytes } from '../manifests/most-manifest-bytes.ts';
 import type { Coordinate } from '../package-types/package-type.ts';
 import { formatCoordinate } from '../packages/parse-coordinate.ts';
 import { publishRefusals } from '../policy/publish-refusals.ts';

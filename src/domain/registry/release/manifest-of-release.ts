@@ -2,7 +2,7 @@ import { WaybillError } from '../../../contract/errors.ts';
 import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import type { AttestedVersion } from '../attestation/build-statement.ts';
 import type { ProvenRun } from '../attestation/run-evidence.ts';
-import { mostManifestBytes } from '../manifests/put-manifest.ts';
+import { mostManifestBytes } from '../manifests/most-manifest-bytes.ts';
 import type { Registry } from '../registry.ts';
 import { buildReleaseManifest, runType } from './build-manifest.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkLimit, readCursor, writeCursor } from '../packages/list-cursor.ts';
+import { checkLimit, readCursor, writeCursor } from '../list-cursor.ts';
 import type { Registry } from '../registry.ts';
 import { type ListedRepo, listedRepo } from './show-repo.ts';
 

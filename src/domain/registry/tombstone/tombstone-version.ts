@@ -11,6 +11,7 @@ import { packageAggregate } from '../publish/published-event.ts';
 import { recordingRefusal } from '../recording-refusal.ts';
 import type { Registry } from '../registry.ts';
 import { requireRepo } from '../repos/require-repo.ts';
+import { versionNotFound } from '../version-not-found.ts';
 
 export interface TombstoneRequest {
   readonly repo: string;
@@ -45,7 +46,8 @@ export function tombstoneVersion(registry: Registry, request: TombstoneRequest, 
             .where('repo', '=', repo)
             .executeTakeFirst()
         : undefined;
-      return row?.package ?? notFound(request);
+      if (row === undefined) throw versionNotFound(repo, versionId);
+      return row.package;
     });
     const done = await store.locked({ table: 'package', key: { id: packageId } }, (tx) =>
       tombstoneLocked(tx, { ...request, packageId, at: clock.now(), by }),
@@ -118,10 +120,4 @@ async function tombstoneLocked(
     ],
   });
   return { version: await describeVersion(tx, repo, versionId), idempotent: false };
-}
-
-function notFound({ repo, versionId }: TombstoneRequest): never {
-  throw new WaybillError('version_not_found', `there is no version ${versionId.slice(0, 80)} in the repo ${repo}`, {
-    hint: `List what there is with: waybill packages --repo ${repo}`,
-  });
 }

@@ -1,13 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { z } from 'zod';
 import { byteRoutes } from '../../../contract/api/byte-routes.ts';
-import type { Issue } from '../../../contract/api/problem.ts';
 import { uploadLengthHeader, uploadOffsetHeader } from '../../../contract/api/uploads.ts';
-import { WaybillError } from '../../../contract/errors.ts';
-import { shapeProblems } from '../../../contract/shape-problems.ts';
 import { parseDigest } from '../../../platform/digests/digest.ts';
 import { invalidRequest } from '../describe-error.ts';
 import type { HttpContext } from '../http-context.ts';
+import { actorOf, paramsOf } from '../plain-request.ts';
 import { fastifyPath } from '../route-table.ts';
 import { etagOf } from './preconditions.ts';
 import { requestBytes } from './request-bytes.ts';
@@ -37,7 +34,7 @@ export function registerByteRoutes(app: FastifyInstance, { parts }: { readonly p
 }
 
 async function putBlob({ registry }: Parts, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { repoKey: repo, digest } = paramsOf(byteRoutes.putBlob.params, request.params);
+  const { repoKey: repo, digest } = paramsOf(byteRoutes.putBlob.params, request);
   const source = requestBytes(request.raw, { maxBytes: registry.settings.maxBlobBytes });
   const { putBlob: put } = await import('../../../domain/registry/blobs/put-blob.ts');
   const length = request.headers['content-length'];
@@ -50,7 +47,7 @@ async function putBlob({ registry }: Parts, request: FastifyRequest, reply: Fast
 }
 
 async function sendBlob(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { repoKey, digest } = paramsOf(byteRoutes.getBlob.params, request.params);
+  const { repoKey, digest } = paramsOf(byteRoutes.getBlob.params, request);
   const { findBlob, openBlob } = await import('../../../domain/registry/blobs/find-blob.ts');
   const found = await findBlob(parts.registry, repoKey, digest);
   return sendBytes(request, reply, {
@@ -62,7 +59,7 @@ async function sendBlob(parts: Parts, request: FastifyRequest, reply: FastifyRep
 }
 
 async function sendFile(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const params = paramsOf(byteRoutes.getFile.params, withRest(request.params));
+  const params = paramsOf(byteRoutes.getFile.params, { params: withRest(request.params) });
   const { repoKey: repo, path, ...coordinate } = params;
   const [{ openBlob }, { findFile }] = await Promise.all([
     import('../../../domain/registry/blobs/find-blob.ts'),
@@ -78,7 +75,7 @@ async function sendFile(parts: Parts, request: FastifyRequest, reply: FastifyRep
 }
 
 async function append({ registry }: Parts, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { repoKey: repo, uploadId } = paramsOf(byteRoutes.appendToUpload.params, request.params);
+  const { repoKey: repo, uploadId } = paramsOf(byteRoutes.appendToUpload.params, request);
   const given = request.headers[uploadOffsetHeader];
   if (typeof given !== 'string' || !/^\d{1,15}$/.test(given)) {
     throw invalidRequest([{ path: `headers.${uploadOffsetHeader}`, message: 'must say how many bytes are there' }]);
@@ -90,7 +87,7 @@ async function append({ registry }: Parts, request: FastifyRequest, reply: Fasti
 }
 
 async function tellOffset({ registry }: Parts, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { repoKey: repo, uploadId } = paramsOf(byteRoutes.headUpload.params, request.params);
+  const { repoKey: repo, uploadId } = paramsOf(byteRoutes.headUpload.params, request);
   const { describeUpload } = await import('../../../domain/registry/blobs/uploads.ts');
   const { offset, size } = await describeUpload(registry, { repo, uploadId });
   if (size !== null) void reply.header(uploadLengthHeader, size);
@@ -98,26 +95,11 @@ async function tellOffset({ registry }: Parts, request: FastifyRequest, reply: F
 }
 
 /** @throws WaybillError `invalid_input` with each problem and its path */
-function paramsOf<S extends z.ZodObject>(schema: S, params: unknown): z.output<S> {
-  const parsed = schema.safeParse(params);
-  if (parsed.success) return parsed.data;
-  const issues: Issue[] = shapeProblems(parsed.error.issues).map(({ path, message }) => ({
-    path: `params.${path}`,
-    message,
-  }));
-  throw invalidRequest(issues);
-}
-
 /** Fastify calls what takes the rest of a path `*`. */
 function withRest(params: unknown): unknown {
   if (typeof params !== 'object' || params === null || !('*' in params)) return params;
   const { '*': path, ...others } = params;
   return { ...others, path };
-}
-
-function actorOf({ caller }: FastifyRequest): string {
-  if (caller === null) throw new WaybillError('unauthorized', 'a token is needed');
-  return caller.actor;
 }
 
 /** Nobody can be told any more: the head of the answer is on its way. */

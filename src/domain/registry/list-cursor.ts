@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { WaybillError } from '../../../contract/errors.ts';
-import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
+import { WaybillError } from '../../contract/errors.ts';
+import { canonicalJson } from '../../platform/canonical-json/canonical-json.ts';
 
 /** The place where a list goes on, opaque to whoever asks: what was last shown, as base64url. */
 export function writeCursor(list: string, place: readonly (string | number)[]): string {
@@ -31,10 +31,8 @@ function placeIn(list: string, text: string): unknown {
   }
 }
 
-const mostRows = 200;
-
 /** @throws WaybillError `invalid_argument` for a limit that is none */
-export function checkLimit(limit: number): number {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= mostRows) return limit;
-  throw new WaybillError('invalid_argument', `a page has 1 to ${mostRows} entries, not ${limit}`);
+export function checkLimit(limit: number, most = 200): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= most) return limit;
+  throw new WaybillError('invalid_argument', `a page has 1 to ${most} entries, not ${limit}`);
 }
