@@ -3,8 +3,9 @@ import { constants, DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { CompiledQuery, QueryResult } from 'kysely';
 import { refuseOtherStatements } from '../statement-kind.ts';
 import { storable } from '../storable.ts';
-import type { PreparedSql } from '../store.ts';
-import { databaseMoved, sqliteError } from './errors.ts';
+import type { PreparedSql, SqlRow, SqlValue } from '../store.ts';
+import { unreadableNumber } from '../unreadable-number.ts';
+import { databaseMoved, isNumberTooLarge, sqliteError } from './errors.ts';
 
 /** Statements of closures kept prepared; the oldest goes when there are more. */
 const keptStatements = 500;
@@ -80,7 +81,7 @@ export class SqliteConnection {
       const { statement, reads } = this.#closureStatement(query.sql);
       const values = query.parameters.map(storable);
       if (reads) {
-        const rows = statement.all(...values);
+        const rows = allRows(statement, values);
         return { rows, numAffectedRows: BigInt(rows.length) };
       }
       const { changes, lastInsertRowid } = statement.run(...values);
@@ -127,6 +128,38 @@ export class SqliteConnection {
     if (oldest !== undefined) this.#closures.delete(oldest);
     this.#closures.set(sql, entry);
     return entry;
+  }
+}
+
+/**
+ * All rows of a statement.
+ * @throws WaybillError `store_corrupt` naming the column of a number that is too large; else what the engine throws
+ */
+export function allRows(statement: StatementSync, values: readonly SqlValue[]): SqlRow[] {
+  try {
+    return statement.all(...values);
+  } catch (error) {
+    if (!isNumberTooLarge(error)) throw error;
+    throw unreadableNumber({ engine: 'sqlite', ...tooLargeColumn(statement, values) });
+  }
+}
+
+/** Reads again what was asked for, with all its digits: only a select may run twice. */
+function tooLargeColumn(statement: StatementSync, values: readonly SqlValue[]) {
+  if (!/^\s*select\b/i.test(statement.sourceSQL)) return {};
+  statement.setReadBigInts(true);
+  try {
+    const columns = statement.columns();
+    for (const row of statement.iterate(...values)) {
+      const found = columns.find(({ name }) => {
+        const value = row[name];
+        return typeof value === 'bigint' && !Number.isSafeInteger(Number(value));
+      });
+      if (found !== undefined) return { table: found.table ?? undefined, column: found.column ?? found.name };
+    }
+    return {};
+  } finally {
+    statement.setReadBigInts(false);
   }
 }
 

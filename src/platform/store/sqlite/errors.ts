@@ -1,5 +1,6 @@
 import { WaybillError } from '../../../contract/errors.ts';
 import { triggerError } from '../trigger-error.ts';
+import { unreadableNumber } from '../unreadable-number.ts';
 
 /** Primary result codes, https://www.sqlite.org/rescode.html; the extended code keeps the primary in its low byte. */
 const primary = {
@@ -34,6 +35,11 @@ export function isBusy(error: unknown): boolean {
   return kind === primary.busy || kind === primary.locked;
 }
 
+/** How `node:sqlite` reads an integer that no JavaScript number is; it names neither its table nor its column. */
+export function isNumberTooLarge(error: unknown): boolean {
+  return error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
+}
+
 /** What is written from then on would be gone with the process. */
 export function databaseMoved(details: { readonly engineCode?: number } = {}): WaybillError {
   return new WaybillError('store_unavailable', 'the database file was moved or deleted while it was in use', {
@@ -47,7 +53,9 @@ export function databaseMoved(details: { readonly engineCode?: number } = {}): W
  * constraint's text is kept, which names tables and columns.
  */
 export function sqliteError(error: unknown): unknown {
-  if (error instanceof WaybillError || !isSqliteFailure(error)) return error;
+  if (error instanceof WaybillError) return error;
+  if (isNumberTooLarge(error)) return unreadableNumber({ engine: 'sqlite' });
+  if (!isSqliteFailure(error)) return error;
   const details = { engine: 'sqlite', engineCode: error.errcode };
   const kind = error.errcode === indexCannotGrow ? primary.full : error.errcode & 0xff;
   switch (kind) {

@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
 import { storeClosed } from '../refusals.ts';
 import type { PreparedSql, SqlRow, SqlValue } from '../store.ts';
-import { SqliteConnection } from './connection.ts';
+import { allRows, SqliteConnection } from './connection.ts';
 import { sqliteError } from './errors.ts';
 import { retryWhileBusy } from './lock-wait.ts';
 
@@ -39,13 +39,7 @@ export class SqliteReader {
     if (this.#closed) return Promise.reject(storeClosed());
     return this.#inTurn(async () => {
       try {
-        return await retryWhileBusy(
-          () =>
-            this.#open()
-              .connection.prepared(sql)
-              .all(...values),
-          this.#waitMs,
-        );
+        return await retryWhileBusy(() => allRows(this.#open().connection.prepared(sql), values), this.#waitMs);
       } catch (error) {
         throw sqliteError(error);
       }
