@@ -411,12 +411,18 @@ test('routes of webhooks answer what the document says', async () => {
   const ask = judged(server);
   const { webhooks } = server.parts;
   const as = 'admin';
-  const body = { url: 'https://ci.example.com/hooks', types: ['dev.waybill.test'] };
+  const body = { url: 'https://ci.example.com/hooks', types: ['dev.waybill.version.published'] };
   const made = madeWebhookSchema.parse((await ask('POST', '/v1/webhooks', { as, body })).json);
   for (const other of [body, { url: 'http://10.0.0.1/' }, { ...body, types: ['Not a type'] }, {}]) {
     await ask('POST', '/v1/webhooks', { as, body: other });
   }
-  const event = { aggregate: 'package:thing', seq: 1, type: 'dev.waybill.test', payload: {}, at: webhooks.clock.now() };
+  const event = {
+    aggregate: 'package:thing',
+    seq: 1,
+    type: 'dev.waybill.version.published',
+    payload: {},
+    at: webhooks.clock.now(),
+  };
   await webhooks.store.submit({ statements: [outboxStatement([event, { ...event, seq: 2 }])] });
   await handOver(webhooks);
   for (const claimed of await claimDeliveries(webhooks, made.id, 4)) await deliver(webhooks, claimed, 'test');

@@ -4,6 +4,15 @@ import { jsonValueSchema } from './json-value.ts';
 /** Of the body that a webhook is sent: CloudEvents 1.0, structured mode, https://github.com/cloudevents/spec. */
 export const cloudEventMediaType = 'application/cloudevents+json';
 
+/** Every type of event that leaves the system; new ones come with time. */
+export const outgoingEventTypes = [
+  'dev.waybill.run.succeeded',
+  'dev.waybill.run.failed',
+  'dev.waybill.run.canceled',
+  'dev.waybill.version.published',
+  'dev.waybill.version.tombstoned',
+] as const;
+
 /**
  * An event as it leaves: what was written into the outbox, in the form of CloudEvents 1.0. `sequence` and `traceparent` are
  * registered extensions of it.

@@ -73,7 +73,7 @@ describe.each(bothStores)('the audit and webhooks over HTTP on %s', (_engine, op
       }),
     });
     const { webhooks } = daemon.parts;
-    const body = { url: 'https://ci.example.com/hooks', types: ['dev.waybill.test'] };
+    const body = { url: 'https://ci.example.com/hooks', types: ['dev.waybill.version.published'] };
     const answer = await daemon.ask('POST', '/v1/webhooks', { as: 'admin', body });
     expect(answer.status).toBe(201);
     const made = madeWebhookSchema.parse(answer.json);
@@ -89,7 +89,13 @@ describe.each(bothStores)('the audit and webhooks over HTTP on %s', (_engine, op
       'invalid_input',
     ]);
     expect(await code('POST', '/v1/webhooks', 'auditor', body)).toEqual([403, 'forbidden']);
-    const event = { aggregate: 'thing', seq: 1, type: 'dev.waybill.test', payload: {}, at: webhooks.clock.now() };
+    const event = {
+      aggregate: 'thing',
+      seq: 1,
+      type: 'dev.waybill.version.published',
+      payload: {},
+      at: webhooks.clock.now(),
+    };
     await webhooks.store.submit({ statements: [outboxStatement([event, { ...event, seq: 2 }])] });
     await handOver(webhooks);
     for (const claimed of await claimDeliveries(webhooks, made.id, 4)) await deliver(webhooks, claimed, 'test');

@@ -53,7 +53,9 @@ export async function requireVersion(
   if (row !== undefined && row.state !== 'draft') return parseId('version', row.id);
   throw new WaybillError('version_not_found', `${formatCoordinate({ type, name, version })} is not published`, {
     hint:
-      row === undefined ? `List the versions with: waybill packages versions ${name}` : `There is a draft: ${row.id}.`,
+      row === undefined
+        ? `Give a version, not a tag; list them with: waybill packages versions ${name}`
+        : `There is a draft: ${row.id}.`,
   });
 }
 

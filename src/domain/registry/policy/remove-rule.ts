@@ -12,6 +12,8 @@ export interface RemovedRule {
   readonly rule: PolicyRule;
   /** How many versions it no longer holds back. */
   readonly released: number;
+  /** True when it was removed before: nothing was done. */
+  readonly idempotent: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export async function removeRule(
       const row = await tx.db.selectFrom('policy_rule').selectAll().where('id', '=', ruleId).executeTakeFirst();
       if (row === undefined || row.repo !== repo) throw ruleNotFound(ruleId, repo);
       const rule = ruleOf(row);
-      if (rule.removed !== null) return { rule, released: 0 };
+      if (rule.removed !== null) return { rule, released: 0, idempotent: true };
       return await endRule(tx, rule, { at: clock.now(), by });
     }),
   );
@@ -76,7 +78,7 @@ export async function endRule(
       .orderBy('version')
       .limit(pageSize)
       .execute();
-    if (page.length === 0) return { rule: { ...rule, removed }, released };
+    if (page.length === 0) return { rule: { ...rule, removed }, released, idempotent: false };
     released += page.length;
     const versions = page.map(({ version }) => version);
     await commit(tx, {
@@ -103,6 +105,6 @@ export async function endRule(
 function ruleNotFound(ruleId: string, repo: string | null): WaybillError {
   const where = repo === null ? 'of every repo' : `of the repo ${repo}`;
   return new WaybillError('policy_rule_not_found', `there is no rule ${ruleId.slice(0, 80)} ${where}`, {
-    hint: 'List the rules with `waybill rules`; one of every repo is removed without naming a repo.',
+    hint: 'List the rules with `waybill rules`; one of every repo is removed with `--everywhere`, or by DELETE /v1/rules/{ruleId}.',
   });
 }

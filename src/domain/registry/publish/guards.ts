@@ -7,15 +7,21 @@ import type { HeldEntry } from './read-content.ts';
 
 /** Each guard of a publish has a code of its own, and its error lists all that is missing. */
 
-export function versionTombstoned({ versionId, digest }: VersionRow): WaybillError {
-  return new WaybillError('version_tombstoned', `${versionId} is tombstoned; its coordinate stays taken`, {
+export function versionTombstoned({ versionId, coordinate, digest }: VersionRow): WaybillError {
+  const named = `${formatCoordinate(coordinate)} (${versionId})`;
+  return new WaybillError('version_tombstoned', `${named} is tombstoned; its coordinate stays taken`, {
     hint: 'Publish the next version.',
     details: { versionId, digest },
   });
 }
 
-export function versionConflict(versionId: string, expected: string, actual: string): WaybillError {
-  return new WaybillError('version_conflict', `${versionId} has the digest ${actual}, not ${expected}`, {
+export function versionConflict(
+  { versionId, coordinate }: Pick<VersionRow, 'versionId' | 'coordinate'>,
+  expected: string,
+  actual: string,
+): WaybillError {
+  const named = `${formatCoordinate(coordinate)} (${versionId})`;
+  return new WaybillError('version_conflict', `${named} has the digest ${actual}, not ${expected}`, {
     hint: 'The coordinate has, or was given meanwhile, other content: look at it, and publish the next version.',
     details: { versionId, expected, actual },
   });

@@ -124,7 +124,7 @@ async function publishLocked(
   if (row.state !== 'draft') return publishedBefore(row, request);
   const found = await lookAtDraft(registry, tx, row, missing);
   if (expectedDigest !== undefined && found.digest !== expectedDigest) {
-    throw versionConflict(versionId, expectedDigest, found.digest);
+    throw versionConflict(row, expectedDigest, found.digest);
   }
   const { gates } = registry.settings;
   const standings = await gateStandings(tx, gates, registry.gates, found.digest, evidence);
@@ -157,8 +157,7 @@ function publishedBefore(row: VersionRow, { expectedDigest }: PublishRequest): P
       details: { versionId },
     });
   }
-  if (expectedDigest !== undefined && expectedDigest !== digest)
-    throw versionConflict(versionId, expectedDigest, digest);
+  if (expectedDigest !== undefined && expectedDigest !== digest) throw versionConflict(row, expectedDigest, digest);
   return {
     versionId: parseId('version', versionId),
     digest: parseDigest(digest),

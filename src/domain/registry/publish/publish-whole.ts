@@ -218,7 +218,7 @@ function publishedBefore(there: VersionRow, { digest }: Found): PublishedWhole {
   const { versionId, state, publishedAt } = there;
   if (state === 'tombstoned') throw versionTombstoned(there);
   if (state === 'draft' || there.digest === null || publishedAt === null) throw draftInTheWay(there);
-  if (there.digest !== digest) throw versionConflict(versionId, digest, there.digest);
+  if (there.digest !== digest) throw versionConflict(there, digest, there.digest);
   return { versionId, digest: parseDigest(there.digest), idempotent: true, publishedAt };
 }
 

@@ -108,7 +108,10 @@ Examples:
       );
       await context().result(
         () => ({ rule: ruleView(removed.rule), released: removed.released }),
-        () => `${ruleId} is removed; it held back ${countOf(removed.released)}`,
+        () =>
+          removed.idempotent
+            ? `${ruleId} was removed before: nothing was done`
+            : `${ruleId} is removed; it held back ${countOf(removed.released)}`,
       );
     });
 }
