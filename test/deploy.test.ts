@@ -53,6 +53,7 @@ test('docs/daemon.md names each setting of the daemon with its real default', ()
   expect(tools).toEqual({ permissions: [...toolPermissions], concurrency: {} });
   const real = new Map<string, unknown>([
     ['store', store.engine],
+    ['storeRole', 'none'],
     ['evidence', evidence],
     ['tools.permissions', 'all'],
     ['tools.concurrency', 'none'],
@@ -61,6 +62,18 @@ test('docs/daemon.md names each setting of the daemon with its real default', ()
   ]);
   const rows = [...page.matchAll(/^\| `([\w.]+)` \| `?([^|`]+?)`? \| /gm)].map(([, name, value]) => [name, value]);
   expect(Object.fromEntries(rows)).toEqual(Object.fromEntries([...real].map(([name, value]) => [name, String(value)])));
+});
+
+test('docs/registry.md names each setting of registry and webhooks with its real default', () => {
+  const { registry, webhooks } = parseConfiguration({});
+  const text = readFileSync(join(root, 'docs', 'registry.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `((?:registry|webhooks)\.\w+)` \| `([^`]+)` \| /gm)];
+  const said = Object.fromEntries(rows.map(([, name, value]) => [name, value]));
+  const real = [
+    ...Object.entries(registry).map(([name, value]) => [`registry.${name}`, JSON.stringify(value)]),
+    ...Object.entries(webhooks).map(([name, value]) => [`webhooks.${name}`, JSON.stringify(value)]),
+  ];
+  expect(said).toEqual(Object.fromEntries(real));
 });
 
 test('docs/daemon.md names every metric there is and every code it names exists', () => {

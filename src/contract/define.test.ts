@@ -101,6 +101,15 @@ describe('defineConfig', () => {
       daemon: { concurrency: 16, maxQueue: 1000, drainMs: 10_000, heartbeatMs: 15_000, bodyBytes: 16_777_216 },
       tools: { permissions: ['workspace.read', 'workspace.write', 'network'], concurrency: {} },
       retention: { runDays: null, runCount: null, envelopeDays: 90 },
+      registry: {
+        gates: [],
+        draftDays: 14,
+        uploadHours: 24,
+        tombstoneDays: 30,
+        graceHours: 24,
+        maxBlobBytes: 17_179_869_184,
+      },
+      webhooks: { allowPrivate: [], maxAttempts: 8, timeoutMs: 10_000, backoffMs: 5_000, maxBackoffMs: 3_600_000 },
       provenance: { hostHash: false },
       tests: { allowedFailures: [] },
     });

@@ -28,7 +28,7 @@ test.each<[args: string[], message: string]>([
   [['submit', 'resize', '--priority', '1.5'], 'whole number'],
   [['submit', '../etc'], 'must be a letter'],
   [['tools', 'show', '../etc'], 'must be a letter'],
-  [['tokens', 'make', 'ci', '--role', 'king'], 'Roles: reader, writer, admin'],
+  [['tokens', 'make', 'ci', '--role', 'king'], 'Roles: runner, operator, auditor, admin'],
 ])('%j cannot be meant', async (args, message) => {
   expect(await cli(args)).toMatchObject({ exitCode: 2, stdout: '', stderr: expect.stringContaining(message) });
 });
