@@ -1,7 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { WaybillError } from '../../../contract/errors.ts';
-import type { Digest } from '../../../contract/ids.ts';
-import { DigestStream, parseDigest } from '../../../platform/digests/digest.ts';
+import { type Digest, isId } from '../../../contract/ids.ts';
+import { DigestStream } from '../../../platform/digests/digest.ts';
+import { readable } from './check-numbers.ts';
 import type { Inspection } from './inspection.ts';
 
 const pageSize = 500;
@@ -56,7 +57,7 @@ export async function checkRepoBlobs(inspection: Inspection, corrupt: ReadonlySe
       db
         .selectFrom('repo_blob')
         .leftJoin('repo', 'repo.key', 'repo_blob.repo')
-        .select(['repo_blob.repo', 'repo_blob.digest', 'repo_blob.size', 'repo.key'])
+        .select(['repo_blob.repo', 'repo_blob.digest', readable('repo_blob.size').as('size'), 'repo.key'])
         .where((where) =>
           where.or([
             where('repo_blob.repo', '>', after.repo),
@@ -71,15 +72,19 @@ export async function checkRepoBlobs(inspection: Inspection, corrupt: ReadonlySe
     for (const { repo, digest, size, key } of rows) {
       const where = `${digest} in repo ${repo}`;
       if (key === null) inspection.found('blob_repo', where, 'there is no such repo');
-      const stored = await blobs.stat(parseDigest(digest));
+      after = { repo, digest };
+      if (!isId('digest', digest)) {
+        inspection.found('row_unreadable', `repo_blob ${repo} ${digest}`, 'it names its bytes by no digest');
+        continue;
+      }
+      const stored = await blobs.stat(digest);
       if (stored === null) {
         if (await isStillThere(inspection, repo, digest)) {
-          inspection.found('blob_missing', where, `no bytes; ${size} are expected`);
+          inspection.found('blob_missing', where, `no bytes; ${size ?? 'some'} are expected`);
         }
-      } else if (stored.size !== size && !corrupt.has(digest)) {
+      } else if (size !== null && stored.size !== size && !corrupt.has(digest)) {
         inspection.found('blob_size', where, `${stored.size} bytes; ${size} are expected`);
       }
-      after = { repo, digest };
     }
     inspection.looked('blobs of repos', rows.length);
     if (rows.length < pageSize) return;

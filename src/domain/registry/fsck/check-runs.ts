@@ -1,5 +1,7 @@
+import type { Receipt } from '../../../contract/evidence.ts';
 import { isId } from '../../../contract/ids.ts';
 import { parseReceipt } from '../../runs/steps/receipt.ts';
+import { readable } from './check-numbers.ts';
 import type { Inspection } from './inspection.ts';
 
 const pageSize = 500;
@@ -16,14 +18,20 @@ async function checkReceipts(inspection: Inspection): Promise<void> {
     const rows = await store.read(({ db }) =>
       db
         .selectFrom('receipt')
-        .select(['id', 'run', 'number', 'body'])
+        .select(['id', 'run', readable('number').as('number'), 'body'])
         .where('id', '>', after)
         .orderBy('id')
         .limit(pageSize)
         .execute(),
     );
     for (const { id, run, number, body } of rows) {
-      const { artifacts, outputsBlob } = parseReceipt(body);
+      after = Number(id);
+      const receipt = readReceipt(body);
+      if (receipt === null) {
+        inspection.found('row_unreadable', `receipt ${number ?? id} of ${run}`, 'its body is no receipt');
+        continue;
+      }
+      const { artifacts, outputsBlob } = receipt;
       const named = artifacts.map(({ path, digest }) => ({ what: path, digest }));
       if (outputsBlob !== undefined) named.push({ what: 'the outputs', digest: outputsBlob.blob });
       for (const { what, digest } of named) {
@@ -35,10 +43,17 @@ async function checkReceipts(inspection: Inspection): Promise<void> {
         if (here === undefined) break;
         inspection.found('run_blob_missing', `${what} of receipt ${number} of ${run}`, `no bytes under ${digest}`);
       }
-      after = Number(id);
     }
     inspection.looked('receipts', rows.length);
     if (rows.length < pageSize) return;
+  }
+}
+
+function readReceipt(body: string): Receipt | null {
+  try {
+    return parseReceipt(body);
+  } catch {
+    return null;
   }
 }
 

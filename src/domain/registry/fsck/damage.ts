@@ -12,6 +12,10 @@ export const damageKinds = {
     means: 'a trigger that this program did not make works on its tables',
     todo: 'Drop it, unless you know what it does.',
   },
+  row_unreadable: {
+    means: 'a row holds what this program never writes and cannot read: whatever needs it fails',
+    todo: 'The database was changed by hand, or is damaged: restore it from a backup.',
+  },
   blob_missing: {
     means: 'bytes that may be read in a repo are not in the blob store: downloads of them fail',
     todo: 'Restore the file from a backup, or upload the same bytes again: waybill needs nothing else.',
@@ -52,6 +56,11 @@ export const damageKinds = {
   version_changed: {
     means: 'a version is not what was published: its files or its manifest are others',
     todo: 'Do not use it. Restore the database from a backup, and tombstone the version if that is not possible.',
+  },
+  version_contradicted: {
+    means:
+      'what a version says of itself is not what its event, its audit records or its gate runs say: its state, when and by whom it was published or withdrawn, its run or its key may be false',
+    todo: 'Do not trust what it says. Restore the database from a backup; `waybill verify` names what differs.',
   },
   manifest_changed: {
     means: 'the manifest of a version is not the one that was put',

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { type OwnedRegistry, ownedRegistries } from '../../../../test/support/owned-registries.ts';
 import { defineWorkflow } from '../../../contract/define.ts';
 import type { Digest } from '../../../contract/ids.ts';
+import { canonicalJson } from '../../../platform/canonical-json/canonical-json.ts';
 import { digestOf, hexOf } from '../../../platform/digests/digest.ts';
 import { sealAudit } from '../../../platform/journal/seal-audit.ts';
 import { publishVersion } from '../publish/publish-version.ts';
@@ -12,6 +13,11 @@ import { arrangeDraft } from '../testing/arrange-draft.ts';
 import { type DamageKind, damageKinds } from './damage.ts';
 import { checkRegistry } from './fsck.ts';
 
+const envelope = canonicalJson({
+  payload: 'e30=',
+  payloadType: 'application/vnd.in-toto+json',
+  signatures: [{ keyid: 'key', sig: 'AAAA' }],
+});
 const artifact = 'what the builder made';
 const building = defineWorkflow('building', { snapshot: 'list' }, async (run) => {
   await run.agent('builder', { action: 'build', expectedOutputs: ['out.txt'] });
@@ -32,7 +38,7 @@ async function open(openOwned: (typeof ownedRegistries)[number][1]) {
   const { runId, outcome } = await process.runs.start({ workflow: 'building', input: null, actor: 'me' });
   await outcome;
   const version = await arrangeDraft(registry, { files: { one: 'file one', two: 'file two' }, run: runId });
-  const attestation = { envelope: '{"payload":"e30="}', keyId: 'key' };
+  const attestation = { envelope, keyId: 'key' };
   await publishVersion(registry, { ...version, attestation }, 'me');
   await arrangeDraft(registry, { name: 'draft', files: { file: 'of a draft' } });
   const tag = {
@@ -183,7 +189,7 @@ function breaks(opened: Opened): readonly Break[] {
     changed(
       'version_attestation',
       "envelope = '{}'",
-      `envelope = '{"payload":"e30="}' WHERE version = '${id}'`,
+      `envelope = '${envelope}' WHERE version = '${id}'`,
       `version = '${id}'`,
       ['attestation_changed'],
       id,
@@ -201,7 +207,7 @@ function breaks(opened: Opened): readonly Break[] {
       "run = 'run-20200101-000000-00000000'",
       `run = '${run}' WHERE id = '${id}'`,
       `id = '${id}'`,
-      ['version_without_run'],
+      ['version_without_run', 'version_contradicted'],
       id,
     ),
     changed(
@@ -250,9 +256,105 @@ function breaks(opened: Opened): readonly Break[] {
       "actor = 'eve'",
       "actor = 'me' WHERE actor = 'eve'",
       'position = 2',
-      ['audit_chain'],
+      // It is the record of the publish.
+      ['audit_chain', 'version_contradicted'],
       /audit record at 2/,
     ),
+  ];
+}
+
+/** What the databases hold in a whole number and JavaScript does not. */
+const mostOfEngine = '9223372036854775807';
+
+/** A column changed past its rules, and put back: the old value is kept in the database meanwhile. */
+interface Change {
+  readonly table: string;
+  readonly column: string;
+  /** As SQL. */
+  readonly value: string;
+  readonly where?: string;
+  /** All that is named, beside what is wrong for the same reason. */
+  readonly kind: DamageKind;
+  readonly at: RegExp;
+  /** Other columns that a rule of the table binds to this one. */
+  readonly also?: string;
+}
+
+function unreadable({ version }: Opened): readonly Change[] {
+  const kind = 'row_unreadable';
+  const own = `version = '${version.versionId}'`;
+  const number = (table: string, column: string, where?: string): Change => ({
+    table,
+    column,
+    value: mostOfEngine,
+    kind,
+    at: new RegExp(`^${table} `),
+    ...(where === undefined ? {} : { where }),
+  });
+  const junk = `'${'no digest '.repeat(8).slice(0, 71)}'`;
+  return [
+    number('repo', 'created_at'),
+    number('repo_blob', 'size', `digest = '${digestOf('file one')}'`),
+    number('repo_blob', 'added_at'),
+    number('package', 'events', `id = '${version.packageId}'`),
+    number('package', 'created_at'),
+    ...['event_seq', 'created_at', 'published_at'].map((each) =>
+      number('version', each, `id = '${version.versionId}'`),
+    ),
+    number('version_entry', 'size', own),
+    number('version_manifest', 'size', own),
+    number('tag', 'updated_at'),
+    number('audit', 'at', "action = 'package.version.published'"),
+    number('audit', 'position', 'position = 1'),
+    number('audit_chain', 'position'),
+    number('outbox', 'aggregate_seq'),
+    number('outbox', 'at'),
+    number('receipt', 'number'),
+    number('snapshot', 'created_at'),
+    { table: 'version_entry', column: 'digest', value: junk, where: own, kind, at: /its files/ },
+    { table: 'version_manifest', column: 'digest', value: junk, where: own, kind, at: /its manifest/ },
+    {
+      table: 'repo_blob',
+      column: 'digest',
+      value: junk,
+      where: `digest = '${digestOf('file one')}'`,
+      kind,
+      at: /^repo_blob /,
+    },
+    {
+      table: 'receipt',
+      column: 'body',
+      value: "'{}'",
+      kind,
+      at: /^receipt /,
+    },
+  ];
+}
+
+function contradictions({ version }: Opened): readonly Change[] {
+  const kind = 'version_contradicted';
+  const of = (column: string, value: string): Change => ({
+    table: 'version',
+    column,
+    value,
+    where: `id = '${version.versionId}'`,
+    kind,
+    at: new RegExp(`^${version.versionId} `),
+  });
+  return [
+    {
+      ...of('state', "'tombstoned'"),
+      also: "tombstoned_at = 5, tombstoned_by = 'eve', tombstone_reason = 'none'",
+    },
+    of('run', 'NULL'),
+    of('gates', "'[{}]'"),
+    of('gates', `'[{"evidence":"gate_1","gate":"tests"}]'`),
+    of('published_at', '5'),
+    of('published_by', "'eve'"),
+    of('expires_at', '5'),
+    { ...of('key_id', "'eve'"), table: 'version_attestation', where: '1 = 1', kind: 'attestation_changed' },
+    { ...of('type', "'dev.waybill.version.other'"), table: 'outbox', where: '1 = 1' },
+    { ...of('at', '5'), table: 'outbox', where: '1 = 1' },
   ];
 }
 
@@ -335,7 +437,48 @@ describe.each(ownedRegistries)('fsck on %s', (_name, openOwned) => {
     ]);
     seen.add('guard_missing');
     const untried = Object.keys(damageKinds).filter((kind) => ![...seen].some((each) => each === kind));
-    // These two are driven by test/store-guards.test.ts.
-    expect(untried).toEqual(['guard_changed', 'guard_unknown']);
+    // The guards are driven by test/store-guards.test.ts, the other below.
+    expect(untried).toEqual(['guard_changed', 'guard_unknown', 'row_unreadable']);
   }, 60_000);
+
+  test.each([
+    ['a number or a text that no row of this program holds, and goes on', unreadable, [/./]],
+    [
+      'a version that its event, its records or its envelope contradict',
+      contradictions,
+      [/^version_contradicted$|^attestation_changed$/],
+    ],
+  ] as const)(
+    'G26 names %s',
+    async (_what, changesOf, allowed) => {
+      await using opened = await open(openOwned);
+      const { registry } = opened;
+      const system = registry.store.engine === 'sqlite' ? '' : 'OVERRIDING SYSTEM VALUE';
+      // Damage of another kind, at the end of all that is looked at: it is named as well.
+      await opened.withoutGuards(
+        `INSERT INTO quarantine (repo, version, rule, reason, at) VALUES ('local', '${nobody}', 'rul_1', 'none', 1)`,
+      );
+      for (const { table, column, value, where = '1 = 1', kind, at, also } of changesOf(opened)) {
+        const label = `${table}.${column} = ${value}`;
+        const copy = [`DROP TABLE IF EXISTS kept_rows`, `CREATE TABLE kept_rows AS SELECT * FROM ${table}`];
+        await opened.withoutGuards(
+          ...copy,
+          `UPDATE ${table} SET ${column} = ${value}${also === undefined ? '' : `, ${also}`} WHERE ${where}`,
+        );
+        const { intact, complete, damage } = await checkRegistry(registry);
+        expect({ intact, complete }, label).toEqual({ intact: false, complete: true });
+        expect(damage, label).toContainEqual({ kind, where: expect.stringMatching(at), found: expect.any(String) });
+        expect(damage, label).toContainEqual(expect.objectContaining({ kind: 'row_without_version' }));
+        const others = damage.filter((each) => each.kind !== 'row_without_version' && !allowed[0].test(each.kind));
+        expect(others, label).toEqual([]);
+        await opened.withoutGuards(
+          `DELETE FROM ${table}`,
+          `INSERT INTO ${table} ${system} SELECT * FROM kept_rows`,
+          'DROP TABLE kept_rows',
+        );
+      }
+      expect((await checkRegistry(registry)).damage).toMatchObject([{ kind: 'row_without_version' }]);
+    },
+    120_000,
+  );
 });

@@ -2,6 +2,7 @@ import { verifyAuditChain } from '../../../platform/journal/verify-audit-chain.t
 import { collectGarbage } from '../collection/collect-garbage.ts';
 import type { Registry } from '../registry.ts';
 import { checkBytes, checkRepoBlobs } from './check-blobs.ts';
+import { checkNumbers } from './check-numbers.ts';
 import { checkRows } from './check-rows.ts';
 import { checkRuns } from './check-runs.ts';
 import { checkTold } from './check-told.ts';
@@ -9,6 +10,7 @@ import { checkVersions } from './check-versions.ts';
 import type { DamageKind, FsckReport } from './damage.ts';
 import { Inspection } from './inspection.ts';
 import { missingGuards } from './missing-guards.ts';
+import { unlessUnreadable } from './unreadable.ts';
 
 export interface FsckRequest {
   /** Aborted: it ends early, and says that it is not complete. */
@@ -43,14 +45,17 @@ export async function checkRegistry(registry: Registry, request: FsckRequest = {
   }
   inspection.looked('guards', checked);
   const corrupt = await checkBytes(inspection);
-  await checkRepoBlobs(inspection, corrupt);
-  await checkRuns(inspection);
-  await checkVersions(inspection);
-  await checkRows(inspection);
-  await checkTold(inspection);
-  await checkAudit(inspection);
-  // A list of files that cannot be read hides what it keeps: then nothing is called garbage.
-  if (corrupt.size === 0) await remarkGarbage(inspection, request.signal);
+  await checkNumbers(inspection);
+  const part = (where: string, work: () => Promise<void>) => unlessUnreadable(inspection, where, work);
+  await part('the blobs of repos', () => checkRepoBlobs(inspection, corrupt));
+  await part('the runs', () => checkRuns(inspection));
+  await part('the versions', () => checkVersions(inspection));
+  await part('the rows that hang on others', () => checkRows(inspection));
+  await part('what was told', () => checkTold(inspection));
+  await part('the chain of the audit', () => checkAudit(inspection));
+  // A list of files or a row that cannot be read hides what it keeps: then nothing is called garbage.
+  if (corrupt.size === 0 && !inspection.hasFound('row_unreadable'))
+    await part('what nothing refers to', () => remarkGarbage(inspection, request.signal));
   return inspection.report;
 }
 

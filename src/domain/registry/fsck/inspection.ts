@@ -12,6 +12,7 @@ export class Inspection {
   readonly #damage: Damage[] = [];
   readonly #checked = new Map<string, number>();
   readonly #remarks: Remark[] = [];
+  readonly #kinds = new Set<DamageKind>();
   #damageCount = 0;
 
   constructor(
@@ -39,11 +40,21 @@ export class Inspection {
 
   found(kind: DamageKind, where: string, found: string): void {
     this.#damageCount += 1;
+    this.#kinds.add(kind);
     if (this.#damage.length < mostNamed) this.#damage.push({ kind, where, found });
   }
 
   remark(remark: Remark): void {
     if (remark.count > 0) this.#remarks.push(remark);
+  }
+
+  hasFound(kind: DamageKind): boolean {
+    return this.#kinds.has(kind);
+  }
+
+  /** How much was found so far. */
+  get damageCount(): number {
+    return this.#damageCount;
   }
 
   get report(): FsckReport {

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { formatTime } from '../../../platform/clock/clock.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
+import { assertNumbers } from '../../../platform/store/unreadable-number.ts';
 import { firstDifference } from '../../runs/keys/first-difference.ts';
 import { packageAggregate } from '../publish/published-event.ts';
 import { jsonOf } from './json-of.ts';
-import { BrokenRelease, type ReleaseLink } from './release-link.ts';
+import { assertLink, BrokenRelease, type ReleaseLink } from './release-link.ts';
 import type { ReleaseContent } from './release-source.ts';
 import type { KeptRow } from './store-records.ts';
+
+const publishedType = 'dev.waybill.version.published';
 
 /** Members that a later version adds say nothing of this one's row. */
 const announced = z.object({
@@ -40,18 +43,23 @@ export async function checkEvent({ db }: ReadTx, row: KeptRow, content: ReleaseC
   }
   const events = await db
     .selectFrom('outbox')
-    .select(['aggregate_seq', 'payload'])
+    .select(['aggregate_seq', 'type', 'at', 'payload'])
     .where('aggregate', '=', packageAggregate(row.package))
-    .where('type', '=', 'dev.waybill.version.published')
+    .where((where) => where.or([where('aggregate_seq', '=', row.event_seq), where('type', '=', publishedType)]))
     .execute();
+  assertNumbers('outbox', events);
   const own = events.find(({ payload }) => announced.safeParse(jsonOf(payload)).data?.versionId === row.id);
   const event = events.find(({ aggregate_seq }) => aggregate_seq === row.event_seq) ?? own;
   if (event === undefined) return 0;
+  assertLink('package', 'the type of its event', publishedType, event.type);
   const said = announced.safeParse(jsonOf(event.payload));
   if (!said.success) throw new BrokenRelease('package', 'its event', 'what its format says', event.payload);
   const told = { ...said.data, seq: event.aggregate_seq };
   const difference = firstDifference(expected(row, content, told.entries.length), told);
-  if (difference === undefined) return 1;
+  if (difference === undefined) {
+    assertLink('package', 'the time of its event', String(row.published_at), String(event.at));
+    return 1;
+  }
   const { path, left, right } = difference;
   throw new BrokenRelease(linkAt(path), `its event, at ${path}`, left, right);
 }

@@ -3,6 +3,7 @@ import { canonicalJson } from '../../../platform/canonical-json/canonical-json.t
 import type { Micros } from '../../../platform/clock/clock.ts';
 import { auditRow } from '../../../platform/journal/audit.ts';
 import type { ReadTx } from '../../../platform/store/store.ts';
+import { assertNumbers } from '../../../platform/store/unreadable-number.ts';
 import { foldPath } from '../entries/fold-path.ts';
 import type { Registry } from '../registry.ts';
 import { checkEvent } from './check-event.ts';
@@ -18,28 +19,29 @@ export type KeptRow = NonNullable<Awaited<ReturnType<typeof readVersion>>>;
  * What the store says of a published version in more than one place says the same: its row, the event that announced
  * it (where it is still kept), the audit records of its making, publishing and tombstoning, the gate runs it names, and
  * the blobs of its repo.
- * @throws BrokenRelease
+ * @throws BrokenRelease; WaybillError `store_corrupt`
  */
-export async function checkRecords(
-  { store }: Registry,
-  content: ReleaseContent,
-): Promise<Readonly<Record<string, number>>> {
-  return await store.read(async (tx) => {
-    const row = await readVersion(tx, content);
-    if (row === undefined) throw new BrokenRelease('package', 'the row of the version', content.versionId, 'none');
-    assertLink('package', 'the repo of the version', row.packageRepo, row.repo);
-    assertLink(
-      'package',
-      'the end of its time as a draft',
-      'none',
-      row.expires_at === null ? 'none' : String(row.expires_at),
-    );
-    await checkPaths(tx, content);
-    const records = await checkAudit(tx, row, content);
-    const events = await checkEvent(tx, row, content);
-    const gates = await checkGates(tx, row);
-    return { records, ...(events === 0 ? {} : { announced: events }), ...(gates === 0 ? {} : { gates }) };
-  });
+export function checkRecords({ store }: Registry, content: ReleaseContent): Promise<Readonly<Record<string, number>>> {
+  return store.read((tx) => checkRecordsIn(tx, content));
+}
+
+/** As `checkRecords`, on one state of the database with what else is read of it. */
+export async function checkRecordsIn(tx: ReadTx, content: ReleaseContent): Promise<Readonly<Record<string, number>>> {
+  const row = await readVersion(tx, content);
+  if (row === undefined) throw new BrokenRelease('package', 'the row of the version', content.versionId, 'none');
+  assertNumbers('version', [row]);
+  assertLink('package', 'the repo of the version', row.packageRepo, row.repo);
+  assertLink(
+    'package',
+    'the end of its time as a draft',
+    'none',
+    row.expires_at === null ? 'none' : String(row.expires_at),
+  );
+  await checkPaths(tx, content);
+  const records = await checkAudit(tx, row, content);
+  const events = await checkEvent(tx, row, content);
+  const gates = await checkGates(tx, row);
+  return { records, ...(events === 0 ? {} : { announced: events }), ...(gates === 0 ? {} : { gates }) };
 }
 
 async function readVersion({ db }: ReadTx, { versionId }: ReleaseContent) {
@@ -79,6 +81,7 @@ async function checkAudit({ db }: ReadTx, row: KeptRow, { coordinate, digest }: 
     .where('action', 'in', ['package.version.draft.created', 'package.version.published', 'package.version.tombstoned'])
     .orderBy('id')
     .execute();
+  assertNumbers('audit', records);
   const of = (action: string) => records.find((record) => record.action === action);
   const told = (action: string, at: Micros | null, by: string | null) => {
     const record = of(action);
