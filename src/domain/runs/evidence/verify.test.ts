@@ -63,6 +63,13 @@ test.each([
   },
 );
 
+test('what is neither a file nor a folder is refused at once, not waited for', async () => {
+  await expect(verifyPath('/dev/zero')).rejects.toMatchObject({
+    code: 'file_read_failed',
+    details: { path: '/dev/zero' },
+  });
+});
+
 test('R7 R13 a run whose own output is large verifies in the store, as files and as a bundle, and imports', async () => {
   const large = defineWorkflow('large', { snapshot: 'none' }, async () => 'x'.repeat(100_000));
   await using world = await openTestWorld({ workflows: [large] });

@@ -53,7 +53,13 @@ export async function verifyPath(path: string): Promise<Verification> {
       },
     );
   });
-  return info.isDirectory() ? verifyFolder(path) : verifyBundle(path);
+  if (info.isDirectory()) return verifyFolder(path);
+  if (info.isFile()) return verifyBundle(path);
+  // A pipe or a device would be waited for, or read without end.
+  throw new WaybillError('file_read_failed', `${path} is neither a regular file nor a folder`, {
+    hint: 'Give a run, a bundle written by `waybill export --out`, or a folder under .waybill/runs.',
+    details: { path },
+  });
 }
 
 async function verify(subject: string, open: () => Promise<EvidenceSource>): Promise<Verification> {
