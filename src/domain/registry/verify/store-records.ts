@@ -75,7 +75,7 @@ async function checkPaths({ db }: ReadTx, { versionId, repo, state }: ReleaseCon
 async function checkAudit({ db }: ReadTx, row: KeptRow, { coordinate, digest }: ReleaseContent): Promise<number> {
   const records = await db
     .selectFrom('audit')
-    .select(['at', 'actor', 'action', 'details'])
+    .select(['at', 'actor', 'action', 'reason', 'details'])
     .where('resource', '=', row.id)
     .where('outcome', '=', 'succeeded')
     .where('action', 'in', ['package.version.draft.created', 'package.version.published', 'package.version.tombstoned'])
@@ -108,8 +108,16 @@ async function checkAudit({ db }: ReadTx, row: KeptRow, { coordinate, digest }: 
     canonicalJson({ repo, type, name, version }),
     canonicalJson({ repo: row.repo, ...coordinate }),
   );
-  const isTombstoned = of('package.version.tombstoned') !== undefined;
-  assertLink('package', 'the state', isTombstoned ? 'tombstoned' : 'published', row.state);
+  const withdrawn = of('package.version.tombstoned');
+  assertLink('package', 'the state', withdrawn === undefined ? 'published' : 'tombstoned', row.state);
+  if (withdrawn !== undefined) {
+    assertLink(
+      'package',
+      'the reason it was withdrawn for',
+      withdrawn.reason ?? 'none',
+      reasonOf(row.tombstone_reason) ?? 'none',
+    );
+  }
   return count;
 }
 
@@ -120,6 +128,12 @@ const publishedDetails = z.looseObject({
   version: z.string(),
   digest: z.string(),
 });
+
+/** As an audit record has it. */
+function reasonOf(reason: string | null): string | null {
+  const action = 'package.version.tombstoned';
+  return auditRow({ at: 0, actor: '', action, resource: '', outcome: 'succeeded', reason }).reason ?? null;
+}
 
 /** As an audit record has it. */
 export function actorOf(by: string): string {
