@@ -54,3 +54,20 @@ test('G26 gc says what it would remove, removes it with --apply, and accounts fo
   expect(words.stdout).toContain('guard_missing');
   expect(words.stdout).toContain('damaged: 2');
 });
+
+test('G26 fsck of a database with numbers that cannot be read names the rows and exits with 1', async () => {
+  await using workspace = await makeWorkspace({ configuration: 'export default {};\n' });
+  const ran = await workspace.waybill(['exec', '--', 'echo', 'hello']);
+  expect(ran.code, ran.stderr).toBe(0);
+  const database = new DatabaseSync(join(workspace.root, '.waybill', 'waybill.db'));
+  const triggers = database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all();
+  for (const { name } of triggers) database.exec(`DROP TRIGGER "${String(name)}"`);
+  database.exec('UPDATE audit SET at = 9223372036854775807 WHERE id = 1');
+  database.exec('UPDATE receipt SET number = 9223372036854775807');
+  for (const { sql } of triggers) database.exec(String(sql));
+  database.close();
+  const damaged = await workspace.waybill(['fsck']);
+  expect(damaged.code, damaged.stderr).toBe(1);
+  expect(damaged.stdout).toContain('audit 1: at is 9223372036854775807, beyond 2^53 - 1');
+  expect(damaged.stdout).toMatch(/receipt \d+: number is 9223372036854775807/);
+});
