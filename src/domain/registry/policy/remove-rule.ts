@@ -105,6 +105,6 @@ export async function endRule(
 function ruleNotFound(ruleId: string, repo: string | null): WaybillError {
   const where = repo === null ? 'of every repo' : `of the repo ${repo}`;
   return new WaybillError('policy_rule_not_found', `there is no rule ${ruleId.slice(0, 80)} ${where}`, {
-    hint: 'List the rules with `waybill rules`; one of every repo is removed with `--everywhere`, or by DELETE /v1/rules/{ruleId}.',
+    hint: 'List the rules with `waybill rules`; one of every repo is removed with `--everywhere`, and over HTTP without the repo in the path.',
   });
 }
