@@ -155,6 +155,25 @@ export function blobStoreConformance(prepare: () => Promise<BlobStoreUnderTest>)
       }
     });
 
+    test('G2 block by block, whole or a range, each block lent until it is taken', async () => {
+      const bytes = randomBytes(1_000_003);
+      const digest = await blobs.put(bytes);
+      for (const range of [undefined, { first: 0, last: 0 }, { first: 262_143, last: 999_999 }]) {
+        await using opened = await blobs.open(digest);
+        const parts: Buffer[] = [];
+        await opened.blocks(async (block) => {
+          parts.push(Buffer.from(block));
+          // Whoever takes it slowly still has it: the next block is another one.
+          await pause(1);
+          expect(parts.at(-1)?.equals(block)).toBe(true);
+        }, range);
+        const { first, last } = range ?? { first: 0, last: bytes.length - 1 };
+        expect(Buffer.concat(parts).equals(bytes.subarray(first, last + 1))).toBe(true);
+      }
+      await using opened = await blobs.open(digest);
+      await expect(opened.blocks(() => Promise.reject(new Error('enough')))).rejects.toThrow('enough');
+    });
+
     test('G26 who has them open reads on to the end', async () => {
       const bytes = randomBytes(3_000_000);
       const digest = await blobs.put(bytes);

@@ -38,6 +38,12 @@ export interface OpenBlob extends AsyncDisposable {
    * destroyed. What is streamed is not checked: whoever reads all of it can, `get` does.
    */
   stream(range?: ByteRange): Readable;
+  /**
+   * The same, handed to `take` a block at a time, which is the taker's only until its promise resolves: nothing is left to
+   * be collected, however much is read. The blob stays open.
+   * @throws WaybillError `file_read_failed`; what `take` rejects with
+   */
+  blocks(take: (block: Uint8Array) => Promise<void>, range?: ByteRange): Promise<void>;
 }
 
 /**

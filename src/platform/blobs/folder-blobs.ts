@@ -11,6 +11,7 @@ import type { BlobStore, ExpectedBytes, ReceivedBlob, StoredBlob } from './blob-
 import { BlobStream } from './blob-stream.ts';
 import { changedAt, findInTrash, removeUntouched, sweepTrash } from './folder-trash.ts';
 import { sweepHeld } from './held-file.ts';
+import { readBlocks } from './read-blocks.ts';
 import { createStagedFolder } from './staged-folder.ts';
 import { WatchedSource } from './watched-source.ts';
 import { ExpectedStream, writeStream } from './write-stream.ts';
@@ -121,6 +122,8 @@ export function createFolderBlobs(folder: string): BlobStore {
         size,
         stream: ({ first, last } = { first: 0, last: size - 1 }) =>
           new BlobStream(handle, { path, first, count: last - first + 1 }),
+        blocks: (take, { first, last } = { first: 0, last: size - 1 }) =>
+          readBlocks(handle, { path, first, count: last - first + 1 }, take),
         [Symbol.asyncDispose]: () => handle.close(),
       };
     },

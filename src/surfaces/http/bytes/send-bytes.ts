@@ -3,6 +3,7 @@ import type { Digest } from '../../../contract/ids.ts';
 import type { OpenBlob } from '../../../platform/blobs/blob-store.ts';
 import { rangeOf } from './byte-range.ts';
 import { etagOf, judgeConditions } from './preconditions.ts';
+import { writeBlocks } from './write-blocks.ts';
 
 export interface SentBytes {
   readonly digest: Digest;
@@ -38,11 +39,16 @@ export async function sendBytes(
     return reply.header('content-length', size).send();
   }
   const range = ranged ? rangeOf(headers.range, size) : null;
-  const stream = (await open()).stream(range ?? undefined);
-  stream.once('error', failed);
+  const blob = await open();
   if (range !== null) {
     const { first, last } = range;
     void reply.code(206).header('content-range', `bytes ${first}-${last}/${size}`);
   }
-  return reply.header('content-length', range === null ? size : range.last - range.first + 1).send(stream);
+  void reply.header('content-length', range === null ? size : range.last - range.first + 1);
+  reply.hijack();
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  reply.raw.statusCode = reply.statusCode;
+  await writeBlocks(reply.raw, blob, range, { failed });
+  return reply;
 }
