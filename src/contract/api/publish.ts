@@ -25,7 +25,9 @@ export const publishedSchema = z
 
 /** What one request carries is held in memory, several times. */
 export const mostWholeFiles = 1_000;
-const base64 = z.base64('must be base64');
+const base64 = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, 'must be base64, whole and padded');
 
 export const wholeVersionSchema = z
   .strictObject({
