@@ -98,4 +98,22 @@ describe.each(bothStores)('publishing over HTTP, on %s', (_name, open) => {
       },
     });
   });
+
+  test('G14 a version of one request: base64 that is not whole is refused, megabytes of it are taken', async () => {
+    await using server = await openTestServer({ ...(await open()), works: false });
+    const as = 'repo-publish';
+    const body = (content: string) => ({
+      type: 'generic',
+      name: 'tool',
+      version: '1.0.0',
+      files: [{ path: 'a', content }],
+      manifest: { content: 'e30=' },
+    });
+    for (const content of ['AAA', 'AA=', 'A', 'A!==']) {
+      const refused = problemSchema.parse((await server.ask('POST', versions, { as, body: body(content) })).json);
+      expect(refused).toMatchObject({ status: 400, issues: [{ path: 'body.files[0].content' }] });
+    }
+    const large = Buffer.alloc(9_000_000, 'x').toString('base64');
+    expect(await server.ask('POST', versions, { as, body: body(large) })).toMatchObject({ status: 201 });
+  });
 });
