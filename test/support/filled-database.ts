@@ -73,7 +73,9 @@ export async function fillDatabase(): Promise<FilledDatabase> {
   const fork = await process.runs.fork(built, { actor: 'me', from: 'second' });
   await fork.outcome;
   const one = await arrangeDraft(registry, { run: built, files: { one: 'file one', two: 'file two' } });
-  await publishVersion(registry, { ...one, attestation: { envelope: '{"payload":"e30="}', keyId: 'key' } }, 'me');
+  const signatures = [{ keyid: 'key', sig: 'AAAA' }];
+  const envelope = JSON.stringify({ payload: 'e30=', payloadType: 'application/vnd.in-toto+json', signatures });
+  await publishVersion(registry, { ...one, attestation: { envelope, keyId: 'key' } }, 'me');
   const old = await arrangeDraft(registry, { name: 'old', files: { file: 'of an old one' } });
   await publishVersion(registry, old, 'me');
   await tombstoneVersion(registry, { repo: 'local', versionId: old.versionId, reason: 'old' }, 'me');
